@@ -1,0 +1,1 @@
+//! Synapse code: the `.syn` file format.

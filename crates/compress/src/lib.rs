@@ -1,0 +1,1 @@
+//! The workshop: data, evaluation, training, pruning, grouping, quantization, recipes.

@@ -1,0 +1,182 @@
+//! Patches of an image as columns of a matrix (im2col), and their adjoint (col2im).
+
+use crate::real::Real;
+
+/// Where a window lies over an image. Sizes are (vertical, horizontal), in pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// Height and width of the window, in taps.
+    pub kernel: [usize; 2],
+    /// Steps between windows.
+    pub stride: [usize; 2],
+    /// Zeros added on each side.
+    pub pad: [usize; 2],
+    /// Distance between taps.
+    pub dilation: [usize; 2],
+}
+
+impl Window {
+    /// True when columns are the image itself: one tap, no stride, no padding.
+    pub fn is_pointwise(&self) -> bool {
+        self.kernel == [1, 1] && self.stride == [1, 1] && self.pad == [0, 0]
+    }
+
+    /// Number of positions along both axes of an image of `size`, rounded down as convolution does;
+    /// `None` when the window is larger than the padded image.
+    pub fn positions(&self, size: [usize; 2]) -> Option<[usize; 2]> {
+        let mut out = [0; 2];
+        for axis in 0..2 {
+            let extent = self.dilation[axis].checked_mul(self.kernel[axis].checked_sub(1)?)?.checked_add(1)?;
+            let padded = self.pad[axis].checked_mul(2)?.checked_add(size[axis])?;
+            out[axis] = padded.checked_sub(extent)?.checked_div(self.stride[axis])?.checked_add(1)?;
+        }
+        Some(out)
+    }
+}
+
+/// For one tap of the window: which positions of an axis read inside the image, as a range, and where the first of
+/// them reads.
+fn inside(tap: usize, axis: usize, w: &Window, size: usize, positions: usize) -> (usize, usize, usize) {
+    let offset = tap * w.dilation[axis];
+    let (stride, pad) = (w.stride[axis], w.pad[axis]);
+    let first = pad.saturating_sub(offset).div_ceil(stride);
+    let last = if size + pad > offset { (size + pad - offset - 1) / stride + 1 } else { 0 };
+    let last = last.min(positions);
+    if first >= last { (0, 0, 0) } else { (first, last, first * stride + offset - pad) }
+}
+
+/// Writes the patches of one image, `channels x size`, as rows of a matrix: row `(c, ky, kx)`, column `(y, x)`.
+/// Rows are `row_stride` apart and the columns of this image start at `at`, so that several images can lie side by
+/// side.
+pub fn gather<T: Copy + Default>(
+    image: &[T],
+    channels: usize,
+    size: [usize; 2],
+    w: &Window,
+    out: [usize; 2],
+    matrix: &mut [T],
+    row_stride: usize,
+    at: usize,
+) {
+    let [height, width] = size;
+    let mut row = 0;
+    for c in 0..channels {
+        let plane = &image[c * height * width..][..height * width];
+        for ky in 0..w.kernel[0] {
+            let (y0, y1, from_y) = inside(ky, 0, w, height, out[0]);
+            for kx in 0..w.kernel[1] {
+                let (x0, x1, from_x) = inside(kx, 1, w, width, out[1]);
+                let line = &mut matrix[row * row_stride + at..][..out[0] * out[1]];
+                line[..y0 * out[1]].fill(T::default());
+                line[y1 * out[1]..].fill(T::default());
+                for y in y0..y1 {
+                    let source = &plane[(from_y + (y - y0) * w.stride[0]) * width..][..width];
+                    let target = &mut line[y * out[1]..][..out[1]];
+                    target[..x0].fill(T::default());
+                    target[x1..].fill(T::default());
+                    if w.stride[1] == 1 {
+                        target[x0..x1].copy_from_slice(&source[from_x..from_x + (x1 - x0)]);
+                    } else {
+                        for (t, s) in target[x0..x1].iter_mut().zip(source[from_x..].iter().step_by(w.stride[1])) {
+                            *t = *s;
+                        }
+                    }
+                }
+                row += 1;
+            }
+        }
+    }
+}
+
+/// The adjoint of [`gather`]: adds every element of the matrix to the pixel that it was read from.
+pub fn scatter_add<T: Real>(
+    matrix: &[T],
+    row_stride: usize,
+    at: usize,
+    channels: usize,
+    size: [usize; 2],
+    w: &Window,
+    out: [usize; 2],
+    image: &mut [T],
+) {
+    let [height, width] = size;
+    let mut row = 0;
+    for c in 0..channels {
+        let plane = &mut image[c * height * width..][..height * width];
+        for ky in 0..w.kernel[0] {
+            let (y0, y1, from_y) = inside(ky, 0, w, height, out[0]);
+            for kx in 0..w.kernel[1] {
+                let (x0, x1, from_x) = inside(kx, 1, w, width, out[1]);
+                let line = &matrix[row * row_stride + at..][..out[0] * out[1]];
+                for y in y0..y1 {
+                    let target = &mut plane[(from_y + (y - y0) * w.stride[0]) * width..][..width];
+                    let source = &line[y * out[1]..][x0..x1];
+                    if w.stride[1] == 1 {
+                        for (t, s) in target[from_x..from_x + (x1 - x0)].iter_mut().zip(source) {
+                            *t += *s;
+                        }
+                    } else {
+                        for (i, s) in source.iter().enumerate() {
+                            target[from_x + i * w.stride[1]] += *s;
+                        }
+                    }
+                }
+                row += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gather_reads_what_the_definition_says_and_scatter_is_its_adjoint() {
+        let cases = [
+            ([3, 3], [1, 1], [1, 1], [1, 1]),
+            ([7, 7], [2, 2], [3, 3], [1, 1]),
+            ([2, 3], [3, 1], [0, 2], [1, 2]),
+            ([3, 3], [1, 1], [4, 4], [3, 3]),
+            ([1, 1], [2, 2], [0, 0], [1, 1]),
+        ];
+        for (kernel, stride, pad, dilation) in cases {
+            let w = Window { kernel, stride, pad, dilation };
+            let (channels, size) = (2, [7, 9]);
+            let out = w.positions(size).unwrap();
+            let image: Vec<f64> = (0..channels * 63).map(|i| (i * 37 % 101) as f64 - 50.0).collect();
+            let rows = channels * kernel[0] * kernel[1];
+            let (stride_of_rows, at) = (out[0] * out[1] + 5, 3);
+            let mut matrix = vec![9.0; rows * stride_of_rows];
+            gather(&image, channels, size, &w, out, &mut matrix, stride_of_rows, at);
+            let mut expected = vec![9.0; matrix.len()];
+            let weight: Vec<f64> = (0..matrix.len()).map(|i| (i % 13) as f64).collect();
+            let mut adjoint = vec![0.0; image.len()];
+            for row in 0..rows {
+                let (c, ky, kx) = (row / (kernel[0] * kernel[1]), row / kernel[1] % kernel[0], row % kernel[1]);
+                for y in 0..out[0] {
+                    for x in 0..out[1] {
+                        let iy = (y * stride[0] + ky * dilation[0]).wrapping_sub(pad[0]);
+                        let ix = (x * stride[1] + kx * dilation[1]).wrapping_sub(pad[1]);
+                        let place = row * stride_of_rows + at + y * out[1] + x;
+                        let hit = iy < size[0] && ix < size[1];
+                        expected[place] = if hit { image[(c * size[0] + iy) * size[1] + ix] } else { 0.0 };
+                        if hit {
+                            adjoint[(c * size[0] + iy) * size[1] + ix] += weight[place];
+                        }
+                    }
+                }
+            }
+            assert_eq!(matrix, expected, "{w:?}");
+            let mut image_gradient = vec![0.0; image.len()];
+            scatter_add(&weight, stride_of_rows, at, channels, size, &w, out, &mut image_gradient);
+            assert_eq!(image_gradient, adjoint, "{w:?}");
+        }
+    }
+
+    #[test]
+    fn a_window_beyond_the_image_has_no_position() {
+        let w = Window { kernel: [9, 1], stride: [1, 1], pad: [0, 0], dilation: [1, 1] };
+        assert_eq!(w.positions([8, 8]), None);
+    }
+}

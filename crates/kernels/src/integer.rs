@@ -1,0 +1,1 @@
+//! Integer dot products and their accumulation, the inner loop of quantized convolution.

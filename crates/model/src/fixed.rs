@@ -1,0 +1,112 @@
+//! Dynamic fixed point: integers that share a power-of-two scale.
+
+use std::fmt;
+
+use synapress_kernels::scalar;
+
+use crate::error::{Error, ErrorKind};
+
+/// A format of dynamic fixed point: an integer `q` of `bits` bits stands for `q * 2^-frac`.
+/// Codes are kept in `i16`, so unsigned formats have at most 15 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fixed {
+    /// Bit width, with the sign.
+    pub bits: u8,
+    /// Fractional length; negative when the step is larger than one.
+    pub frac: i8,
+    /// Two's complement, or from zero.
+    pub signed: bool,
+}
+
+impl Fixed {
+    /// A signed format.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Format`] unless `bits` is 2 to 16 and `frac` -64 to 64.
+    pub fn new(bits: u8, frac: i8) -> Result<Self, Error> {
+        Self { bits, frac, signed: true }.checked()
+    }
+
+    /// This format if its codes fit `i16`: 2 to 16 bits signed, 1 to 15 unsigned; fractional length -64 to 64.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Format`] otherwise.
+    pub fn checked(self) -> Result<Self, Error> {
+        let ok = if self.signed { (2..=16).contains(&self.bits) } else { (1..=15).contains(&self.bits) };
+        if ok && (-64..=64).contains(&self.frac) {
+            Ok(self)
+        } else {
+            Err(Error::new(ErrorKind::Format, format!("the fixed-point format {self} is not supported")))
+        }
+    }
+
+    /// The largest fractional length at which `largest` (the greatest magnitude) does not saturate (Ristretto's
+    /// rule: Gysel et al. 2016, section 4.1). Zero and non-finite magnitudes take the format of 1.
+    pub fn covering(bits: u8, signed: bool, largest: f32) -> Self {
+        let largest = if largest.is_finite() && largest > 0.0 { f64::from(largest) } else { 1.0 };
+        let (_, top) = scalar::range(bits, signed);
+        let mut frac = ((top as f64 / largest).log2().floor()).clamp(-64.0, 64.0) as i8;
+        // The logarithm may be off by one step at powers of two.
+        if frac > -64 && (largest * f64::from(frac).exp2()).round() > top as f64 {
+            frac -= 1;
+        }
+        Self { bits, frac, signed }
+    }
+
+    /// The smallest and the largest code.
+    pub fn range(&self) -> (i64, i64) {
+        scalar::range(self.bits, self.signed)
+    }
+
+    /// The value of one step.
+    pub fn step(&self) -> f64 {
+        f64::from(-i32::from(self.frac)).exp2()
+    }
+
+    /// The nearest code: `floor(x / step + 1/2)`, saturated; 0 for NaN. The only conversion from float to integer.
+    pub fn quantize(&self, x: f32) -> i16 {
+        let (low, high) = self.range();
+        let scaled = (f64::from(x) * f64::from(self.frac).exp2() + 0.5).floor();
+        scaled.clamp(low as f64, high as f64) as i16
+    }
+
+    /// The value of a code, exactly.
+    pub fn value(&self, code: i16) -> f32 {
+        (f64::from(code) * self.step()) as f32
+    }
+}
+
+impl fmt::Display for Fixed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}{}.{}", if self.signed { "s" } else { "u" }, self.bits, self.frac))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn covering_holds_the_largest_value_with_the_finest_step() {
+        for bits in 2..=16 {
+            for largest in [1e-9f32, 0.1, 0.5, 0.999, 1.0, 1.5, 127.0, 127.4, 128.0, 255.0, 3e7] {
+                let format = Fixed::covering(bits, true, largest);
+                let (_, top) = format.range();
+                let exact = |f: i8| (f64::from(largest) * f64::from(f).exp2()).round();
+                assert!(exact(format.frac) <= top as f64, "{bits} {largest}");
+                assert!(format.frac == 64 || exact(format.frac + 1) > top as f64, "{bits} {largest} {format}");
+            }
+        }
+    }
+
+    #[test]
+    fn quantize_rounds_ties_up_and_saturates() {
+        let format = Fixed::new(8, 1).unwrap();
+        for (x, q) in
+            [(0.25, 1), (-0.25, 0), (-0.26, -1), (1e9, 127), (-1e9, -128), (f32::NAN, 0), (f32::INFINITY, 127)]
+        {
+            assert_eq!(format.quantize(x), q, "{x}");
+        }
+        assert!((-128..=127).all(|q| format.quantize(format.value(q)) == q));
+    }
+}

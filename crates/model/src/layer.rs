@@ -1,0 +1,286 @@
+//! What every layer kind provides.
+
+use std::fmt::Debug;
+
+use synapress_kernels::real::Real;
+
+use crate::attributes::Attributes;
+use crate::error::{Error, ErrorKind};
+use crate::fixed::Fixed;
+use crate::linear::{IntegerWeights, Linear};
+use crate::shape::Shape;
+use crate::weights::WeightShape;
+
+/// A layer kind: its names and how its attributes are read. The list of all is [`crate::layers::LAYERS`].
+#[derive(Debug)]
+pub struct Kind {
+    /// Its name here, which is Caffe's current one.
+    pub name: &'static str,
+    /// Every name Caffe has for it: the current one and the enumerators of the old `layers` encoding.
+    pub caffe: &'static [&'static str],
+    /// The field of a Caffe layer that holds its attributes; empty when it has none.
+    pub parameter: &'static str,
+    /// The fewest and the most inputs.
+    pub inputs: [usize; 2],
+    /// Makes the layer from its attributes, which are those of Caffe and are also stored in a `.syn` file.
+    /// Fails with [`ErrorKind::Attribute`] or [`ErrorKind::Unsupported`].
+    pub read: fn(&Attributes) -> Result<Box<dyn Layer>, Error>,
+}
+
+/// Whether a pass may forget what a backward pass would need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Inference.
+    Infer,
+    /// Training; the seed is this layer's own for this step (dropout).
+    Train {
+        /// Seed of this layer and step.
+        seed: u64,
+    },
+}
+
+/// What a layer keeps between passes, one for each node. Owned by whoever executes the network.
+#[derive(Debug)]
+pub struct Memo<T: Real> {
+    /// Packed weights; emptied whenever weights change.
+    pub packed: Vec<T::Packed>,
+    /// Packed transposed weights, for the gradient of the input; emptied likewise.
+    pub packed_transposed: Vec<T::Packed>,
+    /// Numbers saved by the forward pass for the backward one.
+    pub saved: Vec<T>,
+    /// Places saved likewise (argmax of pooling).
+    pub places: Vec<u32>,
+}
+
+impl<T: Real> Default for Memo<T> {
+    fn default() -> Self {
+        Self { packed: Vec::new(), packed_transposed: Vec::new(), saved: Vec::new(), places: Vec::new() }
+    }
+}
+
+impl<T: Real> Memo<T> {
+    /// Forgets what was derived from the weights.
+    pub fn weights_changed(&mut self) {
+        self.packed.clear();
+        self.packed_transposed.clear();
+    }
+}
+
+/// Buffers that every layer may use during a pass, one for each [lane](LANES); never shrunk.
+#[derive(Debug)]
+pub struct Scratch<T> {
+    /// One set of buffers for each lane.
+    pub lanes: Vec<Lane<T>>,
+}
+
+/// A batch is split into this many runs of images, whatever the number of threads: gradients of the runs are summed
+/// in order, so that a training step has the same bits on any machine of the same instruction set.
+pub const LANES: usize = 4;
+
+/// Buffers of one lane.
+#[derive(Clone, Debug, Default)]
+pub struct Lane<T> {
+    /// Patches as columns.
+    pub columns: Vec<T>,
+    /// A second matrix.
+    pub matrix: Vec<T>,
+    /// A third one.
+    pub other: Vec<T>,
+    /// Gradient of the weights.
+    pub weight_gradient: Vec<T>,
+    /// Gradient of the bias.
+    pub bias_gradient: Vec<T>,
+}
+
+impl<T: Default + Clone> Default for Scratch<T> {
+    fn default() -> Self {
+        Self { lanes: vec![Lane::default(); LANES] }
+    }
+}
+
+/// The length-`n` front of a buffer, which grows if it must.
+pub fn front<T: Copy + Default>(buffer: &mut Vec<T>, n: usize) -> &mut [T] {
+    if buffer.len() < n {
+        buffer.resize(n, T::default());
+    }
+    &mut buffer[..n]
+}
+
+/// One forward pass of a layer over a batch.
+#[derive(Debug)]
+pub struct Forward<'a, T: Real> {
+    /// Number of images.
+    pub batch: usize,
+    /// Each input, `(batch, C, H, W)`. In place ([`Layer::in_place`]) the single input is empty and lies in `output`.
+    pub inputs: &'a [&'a [T]],
+    /// Shape of each input.
+    pub input_shapes: &'a [Shape],
+    /// The output, `(batch, C, H, W)`.
+    pub output: &'a mut [T],
+    /// Its shape.
+    pub output_shape: Shape,
+    /// Weights, in the order of [`WeightShape::dims`]; empty when the kind has none.
+    pub weights: &'a [T],
+    /// Bias; empty when there is none.
+    pub bias: &'a [T],
+    /// What the layer keeps.
+    pub memo: &'a mut Memo<T>,
+    /// Working space.
+    pub scratch: &'a mut Scratch<T>,
+    /// Inference or training.
+    pub mode: Mode,
+}
+
+/// Where the gradient of one input goes.
+#[derive(Debug)]
+pub struct InputGradient<'a, T> {
+    /// `(batch, C, H, W)`, as the input.
+    pub data: &'a mut [T],
+    /// Add to what is there (another reader has written already) instead of overwriting it.
+    pub add: bool,
+}
+
+/// One backward pass of a layer over a batch; the forward pass in [`Mode::Train`] came before.
+#[derive(Debug)]
+pub struct Backward<'a, T: Real> {
+    /// Number of images.
+    pub batch: usize,
+    /// Each input; empty if the layer ran in place.
+    pub inputs: &'a [&'a [T]],
+    /// Shape of each input.
+    pub input_shapes: &'a [Shape],
+    /// The output.
+    pub output: &'a [T],
+    /// Its shape.
+    pub output_shape: Shape,
+    /// Gradient of the loss by the output. In place it is empty and lies in `input_gradients[0].data`, to be changed
+    /// there.
+    pub output_gradient: &'a [T],
+    /// For each input where its gradient goes; `None` where nobody needs it.
+    pub input_gradients: &'a mut [Option<InputGradient<'a, T>>],
+    /// Weights.
+    pub weights: &'a [T],
+    /// Gradient of the weights, to be added to; empty when nobody needs it.
+    pub weight_gradient: &'a mut [T],
+    /// Gradient of the bias, to be added to; empty when nobody needs it.
+    pub bias_gradient: &'a mut [T],
+    /// What the layer kept.
+    pub memo: &'a mut Memo<T>,
+    /// Working space.
+    pub scratch: &'a mut Scratch<T>,
+}
+
+/// Float execution of a layer, in `f32` or, to check gradients, in `f64`.
+pub trait Float<T: Real> {
+    /// Computes the output of a batch.
+    fn forward(&self, io: Forward<'_, T>);
+    /// Computes the gradients of a batch.
+    fn backward(&self, io: Backward<'_, T>);
+}
+
+/// One image through a layer in integers.
+#[derive(Debug)]
+pub struct IntegerForward<'a> {
+    /// Each input, `(C, H, W)`.
+    pub inputs: &'a [&'a [i16]],
+    /// Shape of each input.
+    pub input_shapes: &'a [Shape],
+    /// Format of each input.
+    pub input_formats: &'a [Fixed],
+    /// The output, `(C, H, W)`.
+    pub output: &'a mut [i16],
+    /// Its shape.
+    pub output_shape: Shape,
+    /// Its format.
+    pub output_format: Fixed,
+    /// Integer weights, for kinds that have any.
+    pub weights: Option<&'a IntegerWeights>,
+    /// The node's table; empty when the kind needs none.
+    pub table: &'a [i16],
+}
+
+/// A layer of some kind.
+pub trait Layer: Float<f32> + Float<f64> + Debug + Send + Sync {
+    /// Its kind.
+    fn kind(&self) -> &'static Kind;
+
+    /// Its attributes, such that [`Kind::read`] gives the same layer again. Defaults are left out.
+    fn attributes(&self) -> Attributes;
+
+    /// A copy.
+    fn boxed(&self) -> Box<dyn Layer>;
+
+    /// The shape it puts out for inputs of these shapes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Shape`] when they do not suit it.
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, Error>;
+
+    /// The shape of its weights; `None` when the kind has none.
+    fn weight_shape(&self, _inputs: &[Shape]) -> Option<WeightShape> {
+        None
+    }
+
+    /// Its geometry when it is a convolution or a fully connected layer: what the three stages compress.
+    fn linear(&self, _inputs: &[Shape]) -> Option<Linear> {
+        None
+    }
+
+    /// Whether it can work in place: output over input, and gradient over gradient.
+    fn in_place(&self) -> bool {
+        false
+    }
+
+    /// Whether at inference the output is the input's memory as it is (Flatten, Reshape, Dropout). Such a layer also
+    /// works in place.
+    fn is_view(&self) -> bool {
+        false
+    }
+
+    /// The weight of this layer's loss when it ends a classifier (softmax with cross-entropy); `None` for others.
+    /// Such a layer has no integer form: it turns the integer scores into float probabilities.
+    fn loss_weight(&self) -> Option<f32> {
+        None
+    }
+
+    /// Whether integer output has the input's format by nature (max pooling, flatten), so that none is chosen for it.
+    fn keeps_format(&self) -> bool {
+        false
+    }
+
+    /// The table of integers that its integer form reads, for these formats; empty when it needs none.
+    fn table(&self, _inputs: &[Fixed], _output: Fixed, _shapes: &[Shape]) -> Vec<i16> {
+        Vec::new()
+    }
+
+    /// Refuses formats, weights or tables that its integer form could not compute without overflow.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Format`].
+    fn verify_integer(
+        &self,
+        _inputs: &[Fixed],
+        _output: Fixed,
+        _weights: Option<&IntegerWeights>,
+        _table: &[i16],
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// The meaning of the layer in integers, one image at a time: plain loops, exact on every machine.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] for kinds without an integer form.
+    fn forward_integer(&self, _io: IntegerForward<'_>) -> Result<(), Error> {
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("{} has no integer form; fold it first or leave the network unquantized", self.kind().name),
+        ))
+    }
+}
+
+impl Clone for Box<dyn Layer> {
+    fn clone(&self) -> Self {
+        self.boxed()
+    }
+}

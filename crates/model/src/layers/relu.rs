@@ -1,0 +1,94 @@
+//! ReLU: rectified linear unit, with a slope for negative values on request.
+
+use synapress_kernels::real::Real;
+use synapress_kernels::scalar::{round_shift, saturate};
+
+use crate::attributes::Attributes;
+use crate::error::Error;
+use crate::fixed::Fixed;
+use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer};
+use crate::shape::Shape;
+
+pub(super) const KIND: Kind = Kind {
+    name: "ReLU",
+    caffe: &["ReLU", "RELU"],
+    parameter: "relu_param",
+    inputs: [1, 1],
+    read: |a| {
+        let negative_slope = a.get_or("negative_slope", 0.0)?;
+        a.ignore(&["engine"]);
+        a.finish()?;
+        super::boxed(Relu { negative_slope })
+    },
+};
+
+/// `max(x, 0) + negative_slope * min(x, 0)`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Relu {
+    /// Slope for negative values; 0 for the plain unit.
+    pub negative_slope: f32,
+}
+
+/// Fractional length of the integer slope: 16 bits hold slopes of magnitude up to 2.
+const SLOPE: Fixed = Fixed { bits: 16, frac: 14, signed: true };
+
+impl Layer for Relu {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes::new().with_unless("negative_slope", self.negative_slope, 0.0)
+    }
+
+    fn boxed(&self) -> Box<dyn Layer> {
+        Box::new(*self)
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, Error> {
+        super::only(inputs)
+    }
+
+    fn in_place(&self) -> bool {
+        // The backward pass tells the sides apart by the sign of the output, which a negative slope would lose.
+        self.negative_slope >= 0.0
+    }
+
+    fn forward_integer(&self, io: IntegerForward<'_>) -> Result<(), Error> {
+        let (from, to) = (io.input_formats[0], io.output_format);
+        let slope = i64::from(SLOPE.quantize(self.negative_slope));
+        let shift = i32::from(from.frac) - i32::from(to.frac);
+        for (out, &x) in io.output.iter_mut().zip(io.inputs[0]) {
+            let x = i64::from(x);
+            let y = if x >= 0 { round_shift(x, shift) } else { round_shift(x * slope, shift + i32::from(SLOPE.frac)) };
+            *out = saturate(y, to.bits, to.signed) as i16;
+        }
+        Ok(())
+    }
+}
+
+impl<T: Real> Float<T> for Relu {
+    fn forward(&self, io: Forward<'_, T>) {
+        let slope = T::of(self.negative_slope);
+        let rectify = |x: T| if x > T::default() { x } else { x * slope };
+        match io.inputs[0] {
+            [] => io.output.iter_mut().for_each(|y| *y = rectify(*y)),
+            input => io.output.iter_mut().zip(input).for_each(|(y, x)| *y = rectify(*x)),
+        }
+    }
+
+    fn backward(&self, io: Backward<'_, T>) {
+        let slope = T::of(self.negative_slope);
+        let Some(gradient) = &mut io.input_gradients[0] else { return };
+        if io.inputs[0].is_empty() {
+            for (g, y) in gradient.data.iter_mut().zip(io.output) {
+                *g = if *y > T::default() { *g } else { *g * slope };
+            }
+        } else {
+            for ((g, x), d) in gradient.data.iter_mut().zip(io.inputs[0]).zip(io.output_gradient) {
+                let d = if *x > T::default() { *d } else { *d * slope };
+                *g = if gradient.add { *g + d } else { d };
+            }
+        }
+    }
+}

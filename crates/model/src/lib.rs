@@ -1,0 +1,26 @@
+//! What a network is: shapes, layer kinds, the graph, weights at any stage of compression, dynamic fixed point.
+//!
+//! Nothing here reads or writes files. A layer kind is one file in [`layers`] and one line in [`layers::LAYERS`].
+
+pub mod about;
+pub mod attributes;
+pub mod error;
+pub mod fixed;
+pub mod graph;
+pub mod layer;
+pub mod layers;
+pub mod linear;
+pub mod net;
+pub mod shape;
+pub mod weights;
+
+pub use about::{About, Channels, Preprocess};
+pub use attributes::{Attributes, Value};
+pub use error::{Error, ErrorKind};
+pub use fixed::Fixed;
+pub use graph::{Filler, Graph, Learning, Node, NodeId, Rate};
+pub use layer::{Backward, Float, Forward, IntegerForward, Kind, Layer, Mode};
+pub use linear::Linear;
+pub use net::{Integers, Net};
+pub use shape::Shape;
+pub use weights::{Bias, Centroids, Form, WeightShape, Weights};

@@ -1,0 +1,1 @@
+//! Executes networks: floating point at any stage, integers once quantized.
