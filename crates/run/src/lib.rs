@@ -1,1 +1,9 @@
 //! Executes networks: floating point at any stage, integers once quantized.
+//!
+//! The runtime carries no importer, no training and no heavy dependency.
+
+mod float;
+mod plan;
+
+pub use float::{Executor, Parameters, Parts};
+pub use plan::{Keep, Plan};

@@ -1,0 +1,207 @@
+//! Execution in floating point, of a network at any stage: forward only. Training reads its parts.
+
+use synapress_kernels::real::Real;
+use synapress_model::layer::{Memo, Scratch};
+use synapress_model::{Error, ErrorKind, Float, Forward, Graph, Layer, Mode, Net, NodeId, Shape};
+
+use crate::plan::{Keep, Plan};
+
+/// Parameters of one node, as numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Parameters<T> {
+    /// Weights in the order of their dimensions; empty when the node has none.
+    pub weights: Vec<T>,
+    /// Bias; empty when there is none.
+    pub bias: Vec<T>,
+}
+
+/// Executes a network in floating point, many images at a time. Owns parameters and buffers; allocates nothing after
+/// the first pass of a batch size.
+#[derive(Debug)]
+pub struct Executor<T: Real = f32> {
+    graph: Graph,
+    plan: Plan,
+    batch: usize,
+    count: usize,
+    input: NodeId,
+    output: NodeId,
+    parameters: Vec<Parameters<T>>,
+    buffers: Vec<Vec<T>>,
+    memos: Vec<Memo<T>>,
+    scratch: Scratch<T>,
+}
+
+/// What a backward pass reads and writes.
+#[derive(Debug)]
+pub struct Parts<'a, T: Real> {
+    /// The network's layers.
+    pub graph: &'a Graph,
+    /// Where outputs lie.
+    pub plan: &'a Plan,
+    /// Images of the last pass.
+    pub count: usize,
+    /// Contents of the buffers of the plan.
+    pub buffers: &'a [Vec<T>],
+    /// Parameters of each node.
+    pub parameters: &'a mut [Parameters<T>],
+    /// What each layer kept.
+    pub memos: &'a mut [Memo<T>],
+    /// Working space of layers.
+    pub scratch: &'a mut Scratch<T>,
+}
+
+impl<T: Real> Executor<T>
+where
+    dyn Layer: Float<T>,
+{
+    /// Prepares execution of up to `batch` images at a time.
+    ///
+    /// # Errors
+    /// When the network has not exactly one input, no weights, or weights that do not fit.
+    pub fn new(net: &Net, batch: usize, keep: Keep) -> Result<Self, Error> {
+        net.verify()?;
+        let graph = net.graph.clone();
+        let input = graph.input()?;
+        let plan = Plan::new(&graph, keep);
+        let count = graph.nodes().len();
+        let mut executor = Self {
+            output: graph.output(),
+            buffers: vec![Vec::new(); plan.lengths.len()],
+            memos: (0..count).map(|_| Memo::default()).collect(),
+            scratch: Scratch::default(),
+            parameters: vec![Parameters::default(); count],
+            count: 0,
+            batch: batch.max(1),
+            graph,
+            plan,
+            input,
+        };
+        if executor.plan.buffer[input] == usize::MAX {
+            return Err(Error::new(ErrorKind::Graph, "the output does not depend on the input"));
+        }
+        executor.reload(net);
+        Ok(executor)
+    }
+
+    /// Takes the weights of a network with the same graph.
+    ///
+    /// # Panics
+    /// When the graph is another one.
+    pub fn reload(&mut self, net: &Net) {
+        assert_eq!(net.weights.len(), self.parameters.len(), "the graph is the same");
+        for (id, weights) in net.weights.iter().enumerate() {
+            self.memos[id].weights_changed();
+            if let (Some(w), true) = (weights, self.plan.needed[id]) {
+                let wide = |values: &[f32], to: &mut Vec<T>| {
+                    to.clear();
+                    to.extend(values.iter().map(|&v| T::of(v)));
+                };
+                wide(&w.values(), &mut self.parameters[id].weights);
+                wide(&w.bias.values(), &mut self.parameters[id].bias);
+            }
+        }
+    }
+
+    /// Shape of the input image.
+    pub fn input_shape(&self) -> Shape {
+        self.graph.shape(self.input)
+    }
+
+    /// Number of class scores.
+    pub fn classes(&self) -> usize {
+        self.graph.shape(self.output).len()
+    }
+
+    /// The most images of one pass.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// The network's layers.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Runs images `(n, C, H, W)` through the network and returns the class scores `(n, classes)`.
+    ///
+    /// # Panics
+    /// When `images` is no whole number of images from 1 to the batch.
+    pub fn forward(&mut self, images: &[T], mode: Mode) -> &[T] {
+        let len = self.input_shape().len();
+        let n = images.len() / len;
+        assert!(images.len() == n * len && (1..=self.batch).contains(&n), "1 to {} whole images", self.batch);
+        self.count = n;
+        let at = self.plan.buffer[self.input];
+        let buffer = &mut self.buffers[at];
+        buffer.resize(buffer.len().max(n * len), T::default());
+        buffer[..n * len].copy_from_slice(images);
+        for id in 0..self.graph.nodes().len() {
+            if id != self.input && self.plan.needed[id] {
+                self.run(id, mode);
+            }
+        }
+        self.activation(self.output)
+    }
+
+    fn run(&mut self, id: NodeId, mode: Mode) {
+        let node = self.graph.node(id);
+        let n = self.count;
+        if self.plan.in_place[id] && node.layer.is_view() && mode == Mode::Infer {
+            return;
+        }
+        let shape = self.graph.shape(id);
+        let at = self.plan.buffer[id];
+        let mut output = std::mem::take(&mut self.buffers[at]);
+        if output.len() < n * shape.len() {
+            output.resize(n * shape.len(), T::default());
+        }
+        let input_shapes = self.graph.input_shapes(id);
+        let inputs: Vec<&[T]> = node
+            .inputs
+            .iter()
+            .map(|&i| match self.plan.in_place[id] {
+                true => &[],
+                false => &self.buffers[self.plan.buffer[i]][..n * self.graph.shape(i).len()],
+            })
+            .collect();
+        let parameters = &self.parameters[id];
+        node.layer.forward(Forward {
+            batch: n,
+            inputs: &inputs,
+            input_shapes: &input_shapes,
+            output: &mut output[..n * shape.len()],
+            output_shape: shape,
+            weights: &parameters.weights,
+            bias: &parameters.bias,
+            memo: &mut self.memos[id],
+            scratch: &mut self.scratch,
+            mode: match mode {
+                Mode::Infer => Mode::Infer,
+                // Each layer draws its own numbers.
+                Mode::Train { seed } => {
+                    Mode::Train { seed: seed ^ (id as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) }
+                }
+            },
+        });
+        self.buffers[at] = output;
+    }
+
+    /// A node's output for the images of the last pass, `(n, C, H, W)`. What it holds depends on what was to be
+    /// [kept](Keep).
+    pub fn activation(&self, id: NodeId) -> &[T] {
+        &self.buffers[self.plan.buffer[id]][..self.count * self.graph.shape(id).len()]
+    }
+
+    /// The parts that a backward pass works on.
+    pub fn parts(&mut self) -> Parts<'_, T> {
+        Parts {
+            graph: &self.graph,
+            plan: &self.plan,
+            count: self.count,
+            buffers: &self.buffers,
+            parameters: &mut self.parameters,
+            memos: &mut self.memos,
+            scratch: &mut self.scratch,
+        }
+    }
+}
