@@ -1,0 +1,73 @@
+//! Every layer kind against finite differences, and its attributes written and read again. The check itself is in
+//! `common`.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::{Case, check};
+use synapress_kernels::columns::Window;
+use synapress_model::layers::{Convolution, InnerProduct, LAYERS, Relu};
+
+fn convolutions() -> Vec<Case> {
+    let window = |kernel, stride, pad, dilation| Window { kernel, stride, pad, dilation };
+    let plain = Convolution::square(4, 3, 1, 1);
+    vec![
+        Case::new(plain, &[[3, 5, 6]]),
+        Case::new(Convolution { bias: false, ..Convolution::square(5, 1, 1, 0) }, &[[4, 3, 3]]),
+        Case::new(Convolution::square(3, 1, 1, 0), &[[2, 23, 24]]),
+        Case::new(Convolution { groups: 2, ..plain }, &[[6, 5, 4]]),
+        Case::new(Convolution { groups: 4, ..plain }, &[[4, 5, 5]]),
+        Case::new(Convolution { window: window([2, 3], [2, 1], [1, 0], [1, 1]), ..plain }, &[[2, 6, 7]]),
+        Case::new(Convolution { window: window([3, 2], [1, 2], [2, 1], [2, 3]), ..plain }, &[[2, 6, 7]]),
+        Case::new(Convolution { groups: 2, window: window([3, 3], [3, 2], [1, 1], [1, 1]), ..plain }, &[[4, 8, 7]]),
+    ]
+}
+
+fn fully_connected() -> Vec<Case> {
+    vec![
+        Case::new(InnerProduct { outputs: 7, bias: true }, &[[3, 4, 2]]),
+        Case::new(InnerProduct { outputs: 5, bias: false }, &[[19, 1, 1]]),
+    ]
+}
+
+fn activations() -> Vec<Case> {
+    vec![
+        Case::new(Relu::default(), &[[3, 4, 5]]),
+        Case::new(Relu { negative_slope: 0.1 }, &[[3, 4, 5]]),
+        Case::new(Relu { negative_slope: -0.5 }, &[[3, 4, 5]]),
+    ]
+}
+
+/// The cases of all kinds; a new kind adds its own here.
+fn cases() -> Vec<Case> {
+    [convolutions(), fully_connected(), activations()].into_iter().flatten().collect()
+}
+
+#[test]
+fn gradients_equal_finite_differences() {
+    for case in cases() {
+        check(&case);
+    }
+}
+
+#[test]
+fn every_kind_has_a_case() {
+    let covered: BTreeSet<_> = cases().iter().map(|c| c.layer.kind().name).collect();
+    // The image has no gradient.
+    let needed = LAYERS.iter().filter(|k| k.inputs != [0, 0]).map(|k| k.name);
+    let missing: Vec<_> = needed.filter(|name| !covered.contains(name)).collect();
+    assert!(missing.is_empty(), "no gradient case for {missing:?}");
+}
+
+#[test]
+fn attributes_are_read_as_they_were_written() {
+    for case in cases() {
+        let written = case.layer.attributes();
+        let kind = case.layer.kind();
+        let again = (kind.read)(&written).unwrap_or_else(|e| panic!("{:?}: {e}", case.layer));
+        assert_eq!(again.attributes(), written, "{:?}", case.layer);
+        assert_eq!(format!("{again:?}"), format!("{:?}", case.layer));
+        assert_eq!(again.kind().name, kind.name);
+    }
+}
