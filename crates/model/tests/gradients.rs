@@ -7,7 +7,10 @@ use std::collections::BTreeSet;
 
 use common::{Case, check};
 use synapress_kernels::columns::Window;
-use synapress_model::layers::{Convolution, InnerProduct, LAYERS, Relu};
+use synapress_model::layers::{
+    BatchNorm, Convolution, Eltwise, Flatten, InnerProduct, LAYERS, Operation, PRelu, Relu, Reshape, Scale, Sigmoid,
+    Split, TanH,
+};
 
 fn convolutions() -> Vec<Case> {
     let window = |kernel, stride, pad, dilation| Window { kernel, stride, pad, dilation };
@@ -36,12 +39,49 @@ fn activations() -> Vec<Case> {
         Case::new(Relu::default(), &[[3, 4, 5]]),
         Case::new(Relu { negative_slope: 0.1 }, &[[3, 4, 5]]),
         Case::new(Relu { negative_slope: -0.5 }, &[[3, 4, 5]]),
+        Case::new(PRelu { shared: false }, &[[3, 4, 5]]),
+        Case::new(PRelu { shared: true }, &[[3, 4, 5]]),
+        Case::new(Sigmoid, &[[3, 4, 5]]).spread(5.0),
+        Case::new(TanH, &[[3, 4, 5]]).spread(3.0),
+    ]
+}
+
+fn by_channel() -> Vec<Case> {
+    vec![
+        Case::new(BatchNorm::default(), &[[4, 3, 5]]).weights(0.3, 2.0).frozen(),
+        Case::new(BatchNorm { eps: 0.001 }, &[[9, 1, 1]]).weights(0.3, 2.0).frozen(),
+        Case::new(Scale { bias: true }, &[[4, 3, 5]]),
+        Case::new(Scale { bias: false }, &[[9, 1, 1]]),
+    ]
+}
+
+fn elementwise() -> Vec<Case> {
+    let case = |operation, inputs| Case::new(Eltwise { operation }, &vec![[3, 4, 5]; inputs]);
+    vec![
+        case(Operation::Sum(vec![]), 2),
+        case(Operation::Sum(vec![1.0, -0.5, 2.25]), 3),
+        case(Operation::Product, 2),
+        case(Operation::Product, 4),
+        case(Operation::Maximum, 2),
+        case(Operation::Maximum, 4),
+    ]
+}
+
+fn views() -> Vec<Case> {
+    vec![
+        Case::new(Split, &[[3, 4, 5]]),
+        Case::new(Flatten, &[[3, 4, 5]]),
+        Case::new(Reshape::new(&[0, -1, 0, 2]).unwrap(), &[[3, 4, 6]]),
+        Case::new(Reshape::new(&[-1, 72]).unwrap(), &[[3, 4, 6]]),
     ]
 }
 
 /// The cases of all kinds; a new kind adds its own here.
 fn cases() -> Vec<Case> {
-    [convolutions(), fully_connected(), activations()].into_iter().flatten().collect()
+    [convolutions(), fully_connected(), activations(), by_channel(), elementwise(), views()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 #[test]

@@ -1,14 +1,35 @@
 //! One file for each layer kind; this list is the only place that names them all.
 
+mod batch_norm;
+mod channels;
 mod convolution;
+mod eltwise;
+mod flatten;
 mod inner_product;
 mod input;
+mod pointwise;
+mod prelu;
 mod relu;
+mod reshape;
+mod scale;
+mod sigmoid;
+mod split;
+mod tanh;
+mod view;
 
+pub use batch_norm::BatchNorm;
 pub use convolution::Convolution;
+pub use eltwise::{Eltwise, Operation};
+pub use flatten::Flatten;
 pub use inner_product::InnerProduct;
 pub use input::Input;
+pub use prelu::PRelu;
 pub use relu::Relu;
+pub use reshape::Reshape;
+pub use scale::Scale;
+pub use sigmoid::Sigmoid;
+pub use split::Split;
+pub use tanh::TanH;
 
 use convolution::integer_sums;
 use rayon::prelude::*;
@@ -20,7 +41,21 @@ use crate::layer::{Kind, Layer};
 use crate::shape::Shape;
 
 /// Every layer kind.
-pub const LAYERS: &[&Kind] = &[&input::KIND, &convolution::KIND, &inner_product::KIND, &relu::KIND];
+pub const LAYERS: &[&Kind] = &[
+    &input::KIND,
+    &convolution::KIND,
+    &inner_product::KIND,
+    &relu::KIND,
+    &split::KIND,
+    &flatten::KIND,
+    &reshape::KIND,
+    &sigmoid::KIND,
+    &tanh::KIND,
+    &batch_norm::KIND,
+    &scale::KIND,
+    &prelu::KIND,
+    &eltwise::KIND,
+];
 
 /// The kind of this name.
 pub fn by_name(name: &str) -> Option<&'static Kind> {

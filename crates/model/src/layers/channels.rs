@@ -1,0 +1,64 @@
+//! What layers with numbers of their own for each channel share (BatchNorm, Scale, PReLU).
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+use synapress_kernels::real::Real;
+
+use crate::shape::Shape;
+
+/// Values in one piece of work, about.
+const PIECE: usize = 1 << 13;
+
+/// Calls `f` with each channel of each image of a batch: which channel, where it begins, its values.
+pub(super) fn each<T: Send>(shape: Shape, data: &mut [T], f: impl Fn(usize, usize, &mut [T]) + Sync) {
+    let area = shape.area();
+    let together = (PIECE / area).max(1);
+    data.par_chunks_mut(together * area).enumerate().for_each(|(piece, data)| {
+        for (i, values) in data.chunks_exact_mut(area).enumerate() {
+            let at = piece * together + i;
+            f(at % shape.channels, at * area, values);
+        }
+    });
+}
+
+/// Adds to each channel's entry of `sums` what `f` gives for its places in every image, images in order.
+pub(super) fn add_sums<T: Real>(shape: Shape, batch: usize, sums: &mut [T], f: impl Fn(Range<usize>) -> T + Sync) {
+    let area = shape.area();
+    sums.par_iter_mut().enumerate().for_each(|(channel, sum)| {
+        for image in 0..batch {
+            let from = (image * shape.channels + channel) * area;
+            *sum += f(from..from + area);
+        }
+    });
+}
+
+/// `factor * x + offset`, both by channel; over `output` itself when `input` is empty.
+pub(super) fn affine<T: Real>(shape: Shape, input: &[T], output: &mut [T], line: impl Fn(usize) -> [T; 2] + Sync) {
+    each(shape, output, |channel, from, out| {
+        let [factor, offset] = line(channel);
+        match input.get(from..from + out.len()) {
+            None => out.iter_mut().for_each(|y| *y = factor * *y + offset),
+            Some(input) => out.iter_mut().zip(input).for_each(|(y, x)| *y = factor * *x + offset),
+        }
+    });
+}
+
+/// The gradient multiplied by a factor of its channel: written to `target`, or added; in place when `gradient` is
+/// empty.
+pub(super) fn scale_gradient<T: Real>(
+    shape: Shape,
+    gradient: &[T],
+    target: &mut [T],
+    add: bool,
+    factor: impl Fn(usize) -> T + Sync,
+) {
+    each(shape, target, |channel, from, out| {
+        let factor = factor(channel);
+        match gradient.get(from..from + out.len()) {
+            None => out.iter_mut().for_each(|g| *g = *g * factor),
+            Some(d) if add => out.iter_mut().zip(d).for_each(|(g, d)| *g += *d * factor),
+            Some(d) => out.iter_mut().zip(d).for_each(|(g, d)| *g = *d * factor),
+        }
+    });
+}
