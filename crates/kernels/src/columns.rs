@@ -1,5 +1,7 @@
 //! Patches of an image as columns of a matrix (im2col), and their adjoint (col2im).
 
+use std::ops::Range;
+
 use crate::real::Real;
 
 /// Where a window lies over an image. Sizes are (vertical, horizontal), in pixels.
@@ -45,6 +47,12 @@ fn inside(tap: usize, axis: usize, w: &Window, size: usize, positions: usize) ->
     if first >= last { (0, 0, 0) } else { (first, last, first * stride + offset - pad) }
 }
 
+/// A range of [`inside`] seen from within `rows`: positions count from the first of them.
+fn clipped((first, last, from): (usize, usize, usize), rows: &Range<usize>, stride: usize) -> (usize, usize, usize) {
+    let (start, end) = (first.max(rows.start), last.min(rows.end));
+    if start >= end { (0, 0, 0) } else { (start - rows.start, end - rows.start, from + (start - first) * stride) }
+}
+
 /// Writes the patches of one image, `channels x size`, as rows of a matrix: row `(c, ky, kx)`, column `(y, x)`.
 /// Rows are `row_stride` apart and the columns of this image start at `at`, so that several images can lie side by
 /// side.
@@ -58,15 +66,30 @@ pub fn gather<T: Copy + Default>(
     row_stride: usize,
     at: usize,
 ) {
+    gather_rows(image, channels, size, w, out, 0..out[0], matrix, row_stride, at);
+}
+
+/// [`gather`] for some rows of output positions only: the columns are those of positions `(y, x)` with `y` in `rows`.
+pub fn gather_rows<T: Copy + Default>(
+    image: &[T],
+    channels: usize,
+    size: [usize; 2],
+    w: &Window,
+    out: [usize; 2],
+    rows: Range<usize>,
+    matrix: &mut [T],
+    row_stride: usize,
+    at: usize,
+) {
     let [height, width] = size;
     let mut row = 0;
     for c in 0..channels {
         let plane = &image[c * height * width..][..height * width];
         for ky in 0..w.kernel[0] {
-            let (y0, y1, from_y) = inside(ky, 0, w, height, out[0]);
+            let (y0, y1, from_y) = clipped(inside(ky, 0, w, height, out[0]), &rows, w.stride[0]);
             for kx in 0..w.kernel[1] {
                 let (x0, x1, from_x) = inside(kx, 1, w, width, out[1]);
-                let line = &mut matrix[row * row_stride + at..][..out[0] * out[1]];
+                let line = &mut matrix[row * row_stride + at..][..rows.len() * out[1]];
                 line[..y0 * out[1]].fill(T::default());
                 line[y1 * out[1]..].fill(T::default());
                 for y in y0..y1 {
@@ -88,7 +111,7 @@ pub fn gather<T: Copy + Default>(
     }
 }
 
-/// The adjoint of [`gather`]: adds every element of the matrix to the pixel that it was read from.
+/// The adjoint of [`gather_rows`]: adds every element of the matrix to the pixel that it was read from.
 pub fn scatter_add<T: Real>(
     matrix: &[T],
     row_stride: usize,
@@ -97,6 +120,7 @@ pub fn scatter_add<T: Real>(
     size: [usize; 2],
     w: &Window,
     out: [usize; 2],
+    rows: Range<usize>,
     image: &mut [T],
 ) {
     let [height, width] = size;
@@ -104,10 +128,10 @@ pub fn scatter_add<T: Real>(
     for c in 0..channels {
         let plane = &mut image[c * height * width..][..height * width];
         for ky in 0..w.kernel[0] {
-            let (y0, y1, from_y) = inside(ky, 0, w, height, out[0]);
+            let (y0, y1, from_y) = clipped(inside(ky, 0, w, height, out[0]), &rows, w.stride[0]);
             for kx in 0..w.kernel[1] {
                 let (x0, x1, from_x) = inside(kx, 1, w, width, out[1]);
-                let line = &matrix[row * row_stride + at..][..out[0] * out[1]];
+                let line = &matrix[row * row_stride + at..][..rows.len() * out[1]];
                 for y in y0..y1 {
                     let target = &mut plane[(from_y + (y - y0) * w.stride[0]) * width..][..width];
                     let source = &line[y * out[1]..][x0..x1];
@@ -169,7 +193,16 @@ mod tests {
             }
             assert_eq!(matrix, expected, "{w:?}");
             let mut image_gradient = vec![0.0; image.len()];
-            scatter_add(&weight, stride_of_rows, at, channels, size, &w, out, &mut image_gradient);
+            scatter_add(&weight, stride_of_rows, at, channels, size, &w, out, 0..out[0], &mut image_gradient);
+            assert_eq!(image_gradient, adjoint, "{w:?}");
+            // Piece by piece the same as at once.
+            let (mut pieces, mut image_gradient) = (matrix.clone(), vec![0.0; image.len()]);
+            for y in (0..out[0]).step_by(2) {
+                let (rows, at) = (y..(y + 2).min(out[0]), at + y * out[1]);
+                gather_rows(&image, channels, size, &w, out, rows.clone(), &mut pieces, stride_of_rows, at);
+                scatter_add(&weight, stride_of_rows, at, channels, size, &w, out, rows, &mut image_gradient);
+            }
+            assert_eq!(pieces, matrix, "{w:?}");
             assert_eq!(image_gradient, adjoint, "{w:?}");
         }
     }

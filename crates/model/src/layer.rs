@@ -226,6 +226,11 @@ pub trait Layer: Float<f32> + Float<f64> + Debug + Send + Sync {
         None
     }
 
+    /// Whether its weights are trained by gradients; statistics (BatchNorm) are not.
+    fn learns(&self) -> bool {
+        true
+    }
+
     /// Whether it can work in place: output over input, and gradient over gradient.
     fn in_place(&self) -> bool {
         false
