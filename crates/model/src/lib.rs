@@ -6,6 +6,7 @@ pub mod about;
 pub mod attributes;
 pub mod error;
 pub mod fixed;
+pub mod fold;
 pub mod graph;
 pub mod layer;
 pub mod layers;

@@ -5,6 +5,8 @@
 //! grid: no value lies at zero and no two are closer than the step of the differences, so that kinks (ReLU, maxima)
 //! are never straddled.
 
+#![allow(dead_code, reason = "each test takes what it needs")]
+
 use synapress_kernels::real::Real;
 use synapress_model::layer::{InputGradient, Memo, Scratch};
 use synapress_model::{Backward, Float, Forward, Layer, Mode, Shape, WeightShape};
