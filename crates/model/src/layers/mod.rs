@@ -2,32 +2,42 @@
 
 mod batch_norm;
 mod channels;
+mod concat;
 mod convolution;
+mod dropout;
 mod eltwise;
 mod flatten;
 mod inner_product;
 mod input;
+mod lrn;
 mod pointwise;
+mod pooling;
 mod prelu;
 mod relu;
 mod reshape;
 mod scale;
 mod sigmoid;
+mod softmax;
 mod split;
 mod tanh;
 mod view;
 
 pub use batch_norm::BatchNorm;
+pub use concat::Concat;
 pub use convolution::Convolution;
+pub use dropout::Dropout;
 pub use eltwise::{Eltwise, Operation};
 pub use flatten::Flatten;
 pub use inner_product::InnerProduct;
 pub use input::Input;
+pub use lrn::Lrn;
+pub use pooling::{Method, Pooling};
 pub use prelu::PRelu;
 pub use relu::Relu;
 pub use reshape::Reshape;
 pub use scale::Scale;
 pub use sigmoid::Sigmoid;
+pub use softmax::Softmax;
 pub use split::Split;
 pub use tanh::TanH;
 
@@ -46,6 +56,11 @@ pub const LAYERS: &[&Kind] = &[
     &convolution::KIND,
     &inner_product::KIND,
     &relu::KIND,
+    &pooling::KIND,
+    &lrn::KIND,
+    &concat::KIND,
+    &softmax::KIND,
+    &dropout::KIND,
     &split::KIND,
     &flatten::KIND,
     &reshape::KIND,

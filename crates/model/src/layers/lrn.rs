@@ -1,0 +1,370 @@
+//! LRN: local response normalization across channels or within a channel (Krizhevsky et al. 2012, section 3.3), as
+//! Caffe computes it.
+
+use rayon::prelude::*;
+use synapress_kernels::real::Real;
+use synapress_kernels::scalar::{range, round_shift, saturate};
+
+use crate::attributes::Attributes;
+use crate::error::{Error, ErrorKind};
+use crate::fixed::Fixed;
+use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, LANES, Layer, Mode, front};
+use crate::linear::IntegerWeights;
+use crate::shape::Shape;
+
+pub(super) const KIND: Kind = Kind {
+    name: "LRN",
+    caffe: &["LRN"],
+    parameter: "lrn_param",
+    inputs: [1, 1],
+    read: |a| {
+        let local_size = a.get_or("local_size", 5)?;
+        let alpha = a.get_or("alpha", 1.0)?;
+        let beta = a.get_or("beta", 0.75)?;
+        let k = a.get_or("k", 1.0)?;
+        let within_channel = match a.text("norm_region")?.unwrap_or("ACROSS_CHANNELS") {
+            "ACROSS_CHANNELS" | "0" => false,
+            "WITHIN_CHANNEL" | "1" => true,
+            other => return Err(Error::new(ErrorKind::Unsupported, format!("norm_region: {other} is not supported"))),
+        };
+        a.ignore(&["engine"]);
+        a.finish()?;
+        if local_size % 2 == 0 || local_size > MOST {
+            return Err(super::senseless(format!("local_size must be odd and at most {MOST}, not {local_size}")));
+        }
+        if ![alpha, beta, k].iter().all(|v: &f32| v.is_finite()) || alpha < 0.0 || k <= 0.0 {
+            return Err(super::senseless("alpha must be at least 0, k above 0, beta a number"));
+        }
+        // Caffe passes over k within a channel.
+        super::boxed(Lrn { local_size, alpha, beta, k: if within_channel { 1.0 } else { k }, within_channel })
+    },
+};
+
+/// The largest side of a window.
+const MOST: usize = 4095;
+
+/// `x / (k + alpha / n * sum of x^2)^beta`: across channels the sum is over the `local_size` nearest channels of a
+/// pixel and `n` is `local_size`; within a channel it is over a square of that side and `n` is its area. Beyond the
+/// image there are zeros.
+#[derive(Clone, Copy, Debug)]
+pub struct Lrn {
+    /// Odd number of channels, or side of the square.
+    pub local_size: usize,
+    /// Weight of the mean square.
+    pub alpha: f32,
+    /// Exponent.
+    pub beta: f32,
+    /// What is added to the weighted mean square; 1 within a channel.
+    pub k: f32,
+    /// Sum over a square of a channel instead of neighbouring channels.
+    pub within_channel: bool,
+}
+
+impl Default for Lrn {
+    fn default() -> Self {
+        Self { local_size: 5, alpha: 1.0, beta: 0.75, k: 1.0, within_channel: false }
+    }
+}
+
+impl Layer for Lrn {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn attributes(&self) -> Attributes {
+        Attributes::new()
+            .with_unless("local_size", self.local_size, 5)
+            .with_unless("alpha", self.alpha, 1.0)
+            .with_unless("beta", self.beta, 0.75)
+            .with_unless("k", self.k, 1.0)
+            .with_unless("norm_region", if self.within_channel { "WITHIN_CHANNEL" } else { "" }, "")
+    }
+
+    fn boxed(&self) -> Box<dyn Layer> {
+        Box::new(*self)
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, Error> {
+        super::only(inputs)
+    }
+
+    /// See [`Lrn::multipliers`].
+    fn table(&self, inputs: &[Fixed], _output: Fixed, _shapes: &[Shape]) -> Vec<i16> {
+        inputs.first().map(|&format| self.multipliers(format)).unwrap_or_default()
+    }
+
+    fn verify_integer(
+        &self,
+        inputs: &[Fixed],
+        _output: Fixed,
+        _weights: Option<&IntegerWeights>,
+        table: &[i16],
+    ) -> Result<(), Error> {
+        let expected = entries(self.largest_sum(inputs[0]));
+        if table.len() == expected {
+            return Ok(());
+        }
+        let message = format!("the table has {} entries, but {expected} are needed for {}", table.len(), inputs[0]);
+        Err(Error::new(ErrorKind::Format, message))
+    }
+
+    fn forward_integer(&self, io: IntegerForward<'_>) -> Result<(), Error> {
+        let (from, to, shape) = (io.input_formats[0], io.output_format, io.input_shapes[0]);
+        self.verify_integer(io.input_formats, to, None, io.table)?;
+        let (area, half) = (shape.area(), self.local_size / 2);
+        let shift = i32::from(from.frac) - i32::from(to.frac);
+        let square = |q: &i16| i64::from(*q) * i64::from(*q);
+        let mut sums = vec![0i64; area];
+        let mut buffer = vec![0i64; area];
+        for (c, output) in io.output.chunks_exact_mut(area).enumerate() {
+            let plane = |c: usize| &io.inputs[0][c * area..][..area];
+            if self.within_channel {
+                buffer.iter_mut().zip(plane(c)).for_each(|(b, q)| *b = square(q));
+                box_sums(&mut buffer, shape.size(), half, &mut sums);
+            } else {
+                sums.fill(0);
+                for near in self.near(c, shape.channels) {
+                    sums.iter_mut().zip(plane(near)).for_each(|(s, q)| *s += square(q));
+                }
+            }
+            for ((out, &q), &sum) in output.iter_mut().zip(plane(c)).zip(&sums) {
+                let (factor, scale) = unpack(io.table[place(sum)]);
+                let value = round_shift(i64::from(q) * factor, scale + shift);
+                *out = saturate(value, to.bits, to.signed) as i16;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bits of a sum of squares after its leading one that select a multiplier.
+const MANTISSA: u32 = 6;
+
+/// The entry for a sum of squares: below `2^MANTISSA` the sum itself, else its bit length and the `MANTISSA` bits
+/// after the leading one.
+fn place(sum: i64) -> usize {
+    let length = (i64::BITS - sum.leading_zeros()).max(MANTISSA);
+    if length == MANTISSA {
+        return sum as usize;
+    }
+    let cut = length - 1 - MANTISSA;
+    ((cut as usize + 1) << MANTISSA) + ((sum >> cut) as usize - (1 << MANTISSA))
+}
+
+/// The first and last sums of squares that share an entry.
+fn sums_at(place: usize) -> (i64, i64) {
+    let (row, column) = ((place >> MANTISSA) as u32, (place & ((1 << MANTISSA) - 1)) as i64);
+    if row == 0 {
+        return (column, column);
+    }
+    let first = (column + (1 << MANTISSA)) << (row - 1);
+    (first, first + (1 << (row - 1)) - 1)
+}
+
+/// The length of a table for sums of squares up to this one: whole rows of `2^MANTISSA`.
+fn entries(largest: i64) -> usize {
+    ((place(largest) >> MANTISSA) + 1) << MANTISSA
+}
+
+/// A positive number as an entry: `(512 + low 9 bits) * 2^-(high 7 bits - 32)`, nearest, saturated.
+fn pack(value: f64) -> i16 {
+    let mut scale = (9.0 - value.log2().floor()).clamp(-32.0, 95.0);
+    let mut factor = (value * scale.exp2()).round();
+    if factor >= 1024.0 && scale > -32.0 {
+        scale -= 1.0;
+        factor = (value * scale.exp2()).round();
+    }
+    let factor = factor.clamp(512.0, 1023.0);
+    (((scale + 32.0) as u16) << 9 | (factor as u16 - 512)) as i16
+}
+
+/// The multiplier of an entry and the right shift after it.
+fn unpack(entry: i16) -> (i64, i32) {
+    let bits = entry as u16;
+    (i64::from(bits & 511) + 512, i32::from(bits >> 9) - 32)
+}
+
+impl Lrn {
+    /// What a mean divides by.
+    fn count(&self) -> usize {
+        if self.within_channel { self.local_size * self.local_size } else { self.local_size }
+    }
+
+    /// The largest sum of squares of codes: below 2^54, since a window has at most `MOST^2` codes of 16 bits.
+    fn largest_sum(&self, input: Fixed) -> i64 {
+        let (low, high) = range(input.bits, input.signed);
+        low.pow(2).max(high.pow(2)) * self.count() as i64
+    }
+
+    /// The integer form's table for codes of this format. With `S` the sum of squares of the codes in a window, the
+    /// output is `round_shift(q * m, s + from.frac - to.frac)`, saturated, where the multiplier `m * 2^-s` stands for
+    /// `(k + alpha / n * S * 4^-from.frac)^-beta` at the middle of the sums that share an entry.
+    ///
+    /// The entry is that of `S` itself for `S < 64`; for others it is `64 * (bits - 6) + mantissa`, with `bits` the bit
+    /// length of `S` and `mantissa` the 6 bits after its leading one. An entry holds `s + 32` in its upper 7 bits and
+    /// `m - 512`, with `m` from 512 to 1023, in its lower 9. The relative error of a multiplier is at most
+    /// `beta / 128` from the sum and 2^-10 from the entry: 0.7% for beta = 0.75.
+    pub fn multipliers(&self, input: Fixed) -> Vec<i16> {
+        let weight = f64::from(self.alpha) / self.count() as f64 * input.step().powi(2);
+        let entry = |place| {
+            let (first, last) = sums_at(place);
+            let sum = (first as f64 + last as f64) / 2.0;
+            pack((f64::from(self.k) + weight * sum).powf(-f64::from(self.beta)))
+        };
+        (0..entries(self.largest_sum(input))).map(entry).collect()
+    }
+
+    /// Replaces scales by their power `-beta`.
+    fn invert<T: Real>(&self, scales: &mut [T]) {
+        let one = T::of(1.0);
+        if self.beta == 0.75 {
+            for s in scales {
+                let root = s.sqrt();
+                *s = one / (root * root.sqrt());
+            }
+        } else if self.beta == 0.5 {
+            scales.iter_mut().for_each(|s| *s = one / s.sqrt());
+        } else if self.beta == 1.0 {
+            scales.iter_mut().for_each(|s| *s = one / *s);
+        } else {
+            let power = T::of(-self.beta);
+            scales.iter_mut().for_each(|s| *s = s.powf(power));
+        }
+    }
+
+    /// The channels in a channel's window.
+    fn near(&self, channel: usize, channels: usize) -> std::ops::Range<usize> {
+        let half = self.local_size / 2;
+        channel.saturating_sub(half)..(channel + half + 1).min(channels)
+    }
+}
+
+/// Sums over a square of `2 half + 1` around each pixel, in `sums`; `plane` is used up.
+fn box_sums<T: Copy + Default + std::ops::AddAssign>(
+    plane: &mut [T],
+    [height, width]: [usize; 2],
+    half: usize,
+    sums: &mut [T],
+) {
+    for (row, out) in plane.chunks_exact(width).zip(sums.chunks_exact_mut(width)) {
+        out.copy_from_slice(row);
+        for d in 1..=half.min(width - 1) {
+            out[d..].iter_mut().zip(row).for_each(|(o, &x)| *o += x);
+            out.iter_mut().zip(&row[d..]).for_each(|(o, &x)| *o += x);
+        }
+    }
+    plane.copy_from_slice(sums);
+    for d in 1..=half.min(height - 1) {
+        let at = d * width;
+        sums[at..].iter_mut().zip(&*plane).for_each(|(s, &x)| *s += x);
+        sums.iter_mut().zip(&plane[at..]).for_each(|(s, &x)| *s += x);
+    }
+}
+
+/// Pixels that are worked on at a time, so that what they need stays in the first caches.
+const BLOCK: usize = 256;
+
+/// Channels in one piece of work.
+const CHANNELS: usize = 16;
+
+impl<T: Real> Float<T> for Lrn {
+    fn forward(&self, io: Forward<'_, T>) {
+        let shape = io.output_shape;
+        let (area, len) = (shape.area(), shape.len());
+        let (k, weight) = (T::of(self.k), T::of64(f64::from(self.alpha) / self.count() as f64));
+        let keep = matches!(io.mode, Mode::Train { .. });
+        io.memo.saved.resize(if keep { io.output.len() } else { 0 }, T::default());
+        let pieces = io.output.chunks_mut(len).flat_map(|image| image.chunks_mut(CHANNELS * area));
+        let mut saved = io.memo.saved.chunks_mut(len).flat_map(|image| image.chunks_mut(CHANNELS * area));
+        let work: Vec<_> = pieces.map(|piece| (piece, saved.next())).collect();
+        let of_image = shape.channels.div_ceil(CHANNELS);
+        work.into_par_iter().enumerate().for_each(|(piece, (output, mut saved))| {
+            let image = &io.inputs[0][piece / of_image * len..][..len];
+            let first = piece % of_image * CHANNELS;
+            let mut buffers = [Vec::new(), Vec::new()];
+            for (i, output) in output.chunks_exact_mut(area).enumerate() {
+                let channel = first + i;
+                let input = &image[channel * area..][..area];
+                if self.within_channel {
+                    let [squares, sums] = &mut buffers;
+                    squares.clear();
+                    squares.extend(input.iter().map(|&x| x * x));
+                    box_sums(front(squares, area), shape.size(), self.local_size / 2, front(sums, area));
+                }
+                for (block, output) in output.chunks_mut(BLOCK).enumerate() {
+                    let at = block * BLOCK;
+                    let scales = &mut [T::default(); BLOCK][..output.len()];
+                    if self.within_channel {
+                        scales.copy_from_slice(&buffers[1][at..][..output.len()]);
+                    } else {
+                        for near in self.near(channel, shape.channels) {
+                            scales.iter_mut().zip(&image[near * area + at..]).for_each(|(s, &x)| *s += x * x);
+                        }
+                    }
+                    scales.iter_mut().for_each(|s| *s = k + weight * *s);
+                    if let Some(saved) = &mut saved {
+                        saved[i * area + at..][..scales.len()].copy_from_slice(scales);
+                    }
+                    self.invert(scales);
+                    output.iter_mut().zip(&input[at..]).zip(scales).for_each(|((o, &x), s)| *o = x * *s);
+                }
+            }
+        });
+    }
+
+    /// With `s` the saved scales: `dx_i = dy_i s_i^-beta - 2 alpha beta / n x_i * sum of dy_j y_j / s_j` over the window,
+    /// which is symmetric.
+    fn backward(&self, io: Backward<'_, T>) {
+        let Some(target) = &mut io.input_gradients[0] else { return };
+        let (shape, add) = (io.output_shape, target.add);
+        let (area, len) = (shape.area(), shape.len());
+        let factor = T::of64(-2.0 * f64::from(self.alpha) * f64::from(self.beta) / self.count() as f64);
+        let images = io.batch.div_ceil(LANES) * len;
+        let (outputs, gradients) = (io.output.par_chunks(images), io.output_gradient.par_chunks(images));
+        let sources = io.inputs[0].par_chunks(images).zip(io.memo.saved.par_chunks(images));
+        let work = target.data.par_chunks_mut(images).zip(outputs.zip(gradients)).zip(sources);
+        work.zip(&mut io.scratch.lanes).for_each(|(((target, (output, gradient)), (input, scales)), lane)| {
+            for image in (0..target.len()).step_by(len) {
+                // Across channels a block of pixels goes through all channels; within one, a channel through its pixels.
+                let (block, group) = if self.within_channel { (area, 1) } else { (BLOCK, shape.channels) };
+                for first in (0..shape.channels).step_by(group) {
+                    for at in (0..area).step_by(block) {
+                        let width = block.min(area - at);
+                        let terms = front(&mut lane.columns, group * width);
+                        for (c, terms) in terms.chunks_exact_mut(width).enumerate() {
+                            let here = image + (first + c) * area + at;
+                            let (output, gradient) = (&output[here..][..width], &gradient[here..][..width]);
+                            let scales = &scales[here..][..width];
+                            let power = front(&mut lane.matrix, width);
+                            power.copy_from_slice(scales);
+                            self.invert(power);
+                            for (((t, &y), &d), &s) in terms.iter_mut().zip(output).zip(gradient).zip(scales) {
+                                *t = d * y / s;
+                            }
+                            let target = &mut target[here..][..width];
+                            for ((g, &d), &p) in target.iter_mut().zip(gradient).zip(&*power) {
+                                *g = if add { *g + d * p } else { d * p };
+                            }
+                        }
+                        for c in 0..group {
+                            let here = image + (first + c) * area + at;
+                            let sums = front(&mut lane.matrix, width);
+                            if self.within_channel {
+                                box_sums(terms, shape.size(), self.local_size / 2, sums);
+                            } else {
+                                sums.fill(T::default());
+                                for near in self.near(c, group) {
+                                    sums.iter_mut().zip(&terms[near * width..]).for_each(|(s, &t)| *s += t);
+                                }
+                            }
+                            let target = &mut target[here..][..width];
+                            for ((g, &x), &s) in target.iter_mut().zip(&input[here..]).zip(&*sums) {
+                                *g += factor * x * s;
+                            }
+                        }
+                    }
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,438 @@
+//! Pooling: the maximum or the mean of a sliding window, with Caffe's rules of size and padding.
+//!
+//! Both are separable: rows of a window are combined first, over the whole width at once, then columns.
+
+use rayon::prelude::*;
+use synapress_kernels::real::Real;
+use synapress_kernels::scalar::{round_shift, saturate};
+
+use crate::attributes::Attributes;
+use crate::error::{Error, ErrorKind};
+use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer, Mode};
+use crate::shape::Shape;
+
+pub(super) const KIND: Kind = Kind {
+    name: "Pooling",
+    caffe: &["Pooling", "POOLING"],
+    parameter: "pooling_param",
+    inputs: [1, 1],
+    read: |a| {
+        let method = match a.text("pool")?.unwrap_or("MAX") {
+            "MAX" | "0" => Method::Max,
+            "AVE" | "1" => Method::Average,
+            other => return Err(unsupported(format!("pool: {other} is not supported; MAX and AVE are"))),
+        };
+        let round_up = match a.text("round_mode")?.unwrap_or("CEIL") {
+            "CEIL" | "0" => true,
+            "FLOOR" | "1" => false,
+            other => return Err(unsupported(format!("round_mode: {other} is not supported; CEIL and FLOOR are"))),
+        };
+        let global = a.get_or("global_pooling", false)?;
+        let kernel = super::axes(a, "kernel_size", ["kernel_h", "kernel_w"], global.then_some(0))?;
+        let stride = super::axes(a, "stride", ["stride_h", "stride_w"], Some(1))?;
+        let pad = super::axes(a, "pad", ["pad_h", "pad_w"], Some(0))?;
+        a.ignore(&["engine"]);
+        a.finish()?;
+        if global {
+            if kernel != [0; 2] || stride != [1; 2] || pad != [0; 2] {
+                return Err(super::senseless("global_pooling excludes kernel_size, stride other than 1 and pad"));
+            }
+            return super::boxed(Pooling { round_up, ..Pooling::global(method) });
+        }
+        if kernel.iter().chain(&stride).any(|&v| !(1..=Shape::MOST).contains(&v)) {
+            return Err(super::senseless(format!("kernel_size and stride must be 1 to {}", Shape::MOST)));
+        }
+        if pad[0] >= kernel[0] || pad[1] >= kernel[1] {
+            return Err(super::senseless("pad must be smaller than kernel_size"));
+        }
+        super::boxed(Pooling { method, global, kernel, stride, pad, round_up })
+    },
+};
+
+fn unsupported(message: String) -> Error {
+    Error::new(ErrorKind::Unsupported, message)
+}
+
+/// What becomes of the values in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// The largest.
+    Max,
+    /// Their sum over the size of the window, which counts padding but not what lies beyond it.
+    Average,
+}
+
+/// The maximum or the mean of a sliding window over each channel. Sizes are (vertical, horizontal), in pixels.
+#[derive(Clone, Copy, Debug)]
+pub struct Pooling {
+    /// Maximum or mean.
+    pub method: Method,
+    /// One window over the whole image; then `kernel`, `stride` and `pad` have no meaning.
+    pub global: bool,
+    /// Height and width of the window.
+    pub kernel: [usize; 2],
+    /// Steps between windows.
+    pub stride: [usize; 2],
+    /// Pixels added on each side, smaller than the window.
+    pub pad: [usize; 2],
+    /// Whether a last window that reaches beyond the padded image counts, as Caffe has it by default.
+    pub round_up: bool,
+}
+
+/// One axis of a pooling layer over an image.
+#[derive(Clone, Copy, Debug)]
+struct Axis {
+    size: usize,
+    kernel: usize,
+    stride: usize,
+    pad: usize,
+    positions: usize,
+    /// First and past-the-last position whose window lies wholly inside the image.
+    inner: (usize, usize),
+}
+
+impl Axis {
+    fn new(size: usize, kernel: usize, stride: usize, pad: usize, round_up: bool) -> Option<Self> {
+        let padded = size + 2 * pad;
+        // Rounded up, a window larger than the image still has one position.
+        let last = if round_up { (padded + stride - 1).checked_sub(kernel)? } else { padded.checked_sub(kernel)? };
+        let mut positions = last / stride + 1;
+        if pad > 0 && (positions - 1) * stride >= size + pad {
+            positions -= 1;
+        }
+        if (positions - 1) * stride >= size + pad {
+            return None;
+        }
+        let first = pad.div_ceil(stride);
+        let end = (size + pad).checked_sub(kernel).map_or(0, |room| room / stride + 1).min(positions);
+        Some(Self { size, kernel, stride, pad, positions, inner: (first.min(end), end) })
+    }
+
+    /// The pixels of a window: first and past-the-last.
+    fn pixels(&self, position: usize) -> (usize, usize) {
+        let start = position * self.stride;
+        (start.saturating_sub(self.pad), (start + self.kernel - self.pad).min(self.size))
+    }
+
+    /// What a mean divides by along this axis: pixels and padding in the window.
+    fn counted(&self, position: usize) -> usize {
+        let start = position * self.stride;
+        (start + self.kernel).min(self.size + 2 * self.pad) - start
+    }
+
+    /// Positions whose window reaches beyond the image.
+    fn outer(&self) -> impl Iterator<Item = usize> + use<> {
+        (0..self.inner.0).chain(self.inner.1..self.positions)
+    }
+
+    /// The first pixel of the first window that lies wholly inside.
+    fn inner_pixel(&self) -> usize {
+        self.inner.0 * self.stride - self.pad
+    }
+}
+
+impl Pooling {
+    /// The maximum of square windows of side `kernel` at `stride`, with padding.
+    pub fn max(kernel: usize, stride: usize, pad: usize) -> Self {
+        let global = Self::global(Method::Max);
+        Self { global: false, kernel: [kernel; 2], stride: [stride; 2], pad: [pad; 2], ..global }
+    }
+
+    /// The mean of square windows of side `kernel` at `stride`, with padding.
+    pub fn average(kernel: usize, stride: usize, pad: usize) -> Self {
+        Self { method: Method::Average, ..Self::max(kernel, stride, pad) }
+    }
+
+    /// One value a channel.
+    pub fn global(method: Method) -> Self {
+        Self { method, global: true, kernel: [0; 2], stride: [1; 2], pad: [0; 2], round_up: true }
+    }
+
+    fn axes(&self, input: Shape) -> Result<[Axis; 2], Error> {
+        let size = input.size();
+        let axis = |i: usize| {
+            let kernel = if self.global { size[i] } else { self.kernel[i] };
+            Axis::new(size[i], kernel, self.stride[i], self.pad[i], self.round_up).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Shape,
+                    format!(
+                        "windows of {:?} at stride {:?} with padding {:?} do not fit {input}",
+                        self.kernel, self.stride, self.pad
+                    ),
+                )
+            })
+        };
+        Ok([axis(0)?, axis(1)?])
+    }
+
+    fn known_axes(&self, input: Shape) -> [Axis; 2] {
+        self.axes(input).expect("shapes were checked when the layer was added")
+    }
+}
+
+impl Layer for Pooling {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn attributes(&self) -> Attributes {
+        let a = Attributes::new().with("pool", if self.method == Method::Max { "MAX" } else { "AVE" });
+        let a = a.with_unless("round_mode", if self.round_up { "CEIL" } else { "FLOOR" }, "CEIL");
+        if self.global {
+            return a.with("global_pooling", true);
+        }
+        let a = super::with_axes(a, "kernel_size", ["kernel_h", "kernel_w"], self.kernel, None);
+        let a = super::with_axes(a, "stride", ["stride_h", "stride_w"], self.stride, Some(1));
+        super::with_axes(a, "pad", ["pad_h", "pad_w"], self.pad, Some(0))
+    }
+
+    fn boxed(&self) -> Box<dyn Layer> {
+        Box::new(*self)
+    }
+
+    fn output_shape(&self, inputs: &[Shape]) -> Result<Shape, Error> {
+        let input = super::only(inputs)?;
+        let [y, x] = self.axes(input)?;
+        Shape::new(input.channels, y.positions, x.positions)
+    }
+
+    fn keeps_format(&self) -> bool {
+        self.method == Method::Max
+    }
+
+    /// The largest code; or the sum of codes times the rounded [`reciprocal`] of their number and one rounding shift.
+    fn forward_integer(&self, io: IntegerForward<'_>) -> Result<(), Error> {
+        let [vertical, horizontal] = self.axes(io.input_shapes[0])?;
+        let (from, to) = (io.input_formats[0], io.output_format);
+        let shift = i32::from(from.frac) - i32::from(to.frac);
+        let width = horizontal.size;
+        let planes = io.inputs[0].chunks_exact(vertical.size * width);
+        let outputs = io.output.chunks_exact_mut(vertical.positions * horizontal.positions);
+        for (plane, out) in planes.zip(outputs) {
+            for (y, line) in out.chunks_exact_mut(horizontal.positions).enumerate() {
+                let (y0, y1) = vertical.pixels(y);
+                for (x, out) in line.iter_mut().enumerate() {
+                    let (x0, x1) = horizontal.pixels(x);
+                    let values = (y0..y1).flat_map(|iy| &plane[iy * width..][x0..x1]).map(|&q| i64::from(q));
+                    let value = match self.method {
+                        Method::Max => round_shift(values.fold(i64::MIN, i64::max), shift),
+                        Method::Average => {
+                            let (factor, scale) = reciprocal(vertical.counted(y) * horizontal.counted(x));
+                            round_shift(values.sum::<i64>() * factor, scale + shift)
+                        }
+                    };
+                    *out = saturate(value, to.bits, to.signed) as i16;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `1 / count` as `factor * 2^-scale`, rounded to nearest, with a factor above 2^15 and up to 2^16. Sums of `count`
+/// 16-bit codes times the factor stay below 2^48 for any window.
+fn reciprocal(count: usize) -> (i64, i32) {
+    let log = count.next_power_of_two().trailing_zeros();
+    let (scale, count) = (15 + log, count as i64);
+    (((1 << (scale + 1)) / count + 1) / 2, scale as i32)
+}
+
+/// Combines the rows `from..to` of a plane into one.
+fn fold_rows<T: Copy>(plane: &[T], width: usize, rows: (usize, usize), out: &mut [T], combine: impl Fn(T, T) -> T) {
+    out.copy_from_slice(&plane[rows.0 * width..][..width]);
+    for row in plane[(rows.0 + 1) * width..rows.1 * width].chunks_exact(width) {
+        for (o, x) in out.iter_mut().zip(row) {
+            *o = combine(*o, *x);
+        }
+    }
+}
+
+/// Combines the columns of each window of one row, wholly inside the image or not.
+fn fold_columns<T: Copy>(row: &[T], axis: &Axis, out: &mut [T], combine: impl Fn(T, T) -> T) {
+    for x in axis.outer() {
+        let (from, to) = axis.pixels(x);
+        out[x] = row[from + 1..to].iter().fold(row[from], |a, &b| combine(a, b));
+    }
+    let out = &mut out[axis.inner.0..axis.inner.1];
+    if out.is_empty() {
+        return;
+    }
+    let row = &row[axis.inner_pixel()..];
+    match (axis.kernel, axis.stride) {
+        (3, 1) => {
+            for (((o, &a), &b), &c) in out.iter_mut().zip(row).zip(&row[1..]).zip(&row[2..]) {
+                *o = combine(combine(a, b), c);
+            }
+        }
+        (2, 2) => {
+            for (o, pair) in out.iter_mut().zip(row.chunks_exact(2)) {
+                *o = combine(pair[0], pair[1]);
+            }
+        }
+        (3, 2) => {
+            // The last window's third column need not have a fourth beside it.
+            let (last, most) = out.split_last_mut().expect("not empty");
+            let at = 2 * most.len();
+            for ((o, pair), next) in most.iter_mut().zip(row.chunks_exact(2)).zip(row[2..].chunks_exact(2)) {
+                *o = combine(combine(pair[0], pair[1]), next[0]);
+            }
+            *last = combine(combine(row[at], row[at + 1]), row[at + 2]);
+        }
+        (kernel, stride) => {
+            for (i, o) in out.iter_mut().enumerate() {
+                let window = &row[i * stride..][..kernel];
+                *o = window[1..].iter().fold(window[0], |a, &b| combine(a, b));
+            }
+        }
+    }
+}
+
+/// The larger of two values and its place; of equal ones, the earlier in memory.
+fn first_larger<T: PartialOrd>(a: (T, u32), b: (T, u32)) -> (T, u32) {
+    if (b.0 > a.0) | ((b.0 == a.0) & (b.1 < a.1)) { b } else { a }
+}
+
+/// Planes that make a piece of work of some size.
+fn together(area: usize) -> usize {
+    const PIECE: usize = 1 << 14;
+    (PIECE / area).max(1)
+}
+
+/// What one piece of work needs while it goes through its planes.
+struct Lines<T> {
+    row: Vec<T>,
+    from: Vec<u32>,
+    marked: Vec<(T, u32)>,
+    line: Vec<(T, u32)>,
+}
+
+impl Pooling {
+    /// The mean of each window of one plane.
+    fn means<T: Real>([vertical, horizontal]: &[Axis; 2], plane: &[T], out: &mut [T], row: &mut [T]) {
+        for (y, line) in out.chunks_exact_mut(horizontal.positions).enumerate() {
+            fold_rows(plane, horizontal.size, vertical.pixels(y), row, |a, b| a + b);
+            fold_columns(row, horizontal, line, |a, b| a + b);
+            for (x, o) in line.iter_mut().enumerate() {
+                *o = *o / T::of64((vertical.counted(y) * horizontal.counted(x)) as f64);
+            }
+        }
+    }
+
+    /// The largest value of each window of one plane.
+    fn maxima<T: Real>([vertical, horizontal]: &[Axis; 2], plane: &[T], out: &mut [T], row: &mut [T]) {
+        for (y, line) in out.chunks_exact_mut(horizontal.positions).enumerate() {
+            fold_rows(plane, horizontal.size, vertical.pixels(y), row, T::larger);
+            fold_columns(row, horizontal, line, T::larger);
+        }
+    }
+
+    /// The largest value of each window of one plane, and the first place in the plane where it stands.
+    fn places<T: Real>(
+        [vertical, horizontal]: &[Axis; 2],
+        plane: &[T],
+        out: &mut [T],
+        places: &mut [u32],
+        lines: &mut Lines<T>,
+    ) {
+        let width = horizontal.size;
+        let outs = out.chunks_exact_mut(horizontal.positions).zip(places.chunks_exact_mut(horizontal.positions));
+        for (y, (out, places)) in outs.enumerate() {
+            let (from, to) = vertical.pixels(y);
+            lines.row.copy_from_slice(&plane[from * width..][..width]);
+            lines.from.fill((from * width) as u32);
+            for row in from + 1..to {
+                let at = (row * width) as u32;
+                for ((best, place), x) in lines.row.iter_mut().zip(&mut lines.from).zip(&plane[row * width..][..width])
+                {
+                    *place = if *x > *best { at } else { *place };
+                    *best = best.larger(*x);
+                }
+            }
+            for (x, (m, (best, place))) in lines.marked.iter_mut().zip(lines.row.iter().zip(&lines.from)).enumerate() {
+                *m = (*best, *place + x as u32);
+            }
+            fold_columns(&lines.marked, horizontal, &mut lines.line, first_larger);
+            for ((o, p), m) in out.iter_mut().zip(places).zip(&lines.line) {
+                (*o, *p) = *m;
+            }
+        }
+    }
+
+    /// Adds the gradient of the mean of each window of one plane to the window's pixels.
+    fn spread<T: Real>([vertical, horizontal]: &[Axis; 2], gradient: &[T], plane: &mut [T], row: &mut [T]) {
+        let width = horizontal.size;
+        for (y, line) in gradient.chunks_exact(horizontal.positions).enumerate() {
+            row.fill(T::default());
+            for (x, &d) in line.iter().enumerate() {
+                let (from, to) = horizontal.pixels(x);
+                let share = d / T::of64((vertical.counted(y) * horizontal.counted(x)) as f64);
+                row[from..to].iter_mut().for_each(|r| *r += share);
+            }
+            let (from, to) = vertical.pixels(y);
+            for pixels in plane[from * width..to * width].chunks_exact_mut(width) {
+                pixels.iter_mut().zip(&*row).for_each(|(p, &r)| *p += r);
+            }
+        }
+    }
+}
+
+impl<T: Real> Float<T> for Pooling {
+    fn forward(&self, io: Forward<'_, T>) {
+        let axes = self.known_axes(io.input_shapes[0]);
+        let (area, width) = (io.input_shapes[0].area(), axes[1].size);
+        let (out_area, out_width) = (io.output_shape.area(), axes[1].positions);
+        let step = together(area);
+        let len = io.output.len();
+        let work = io.output.par_chunks_mut(step * out_area).zip(io.inputs[0].par_chunks(step * area));
+        if self.method == Method::Max && matches!(io.mode, Mode::Train { .. }) {
+            io.memo.places.resize(len, 0);
+            work.zip(io.memo.places.par_chunks_mut(step * out_area)).for_each(|((out, planes), places)| {
+                let none = (T::default(), 0);
+                let mut lines = Lines {
+                    row: vec![none.0; width],
+                    from: vec![none.1; width],
+                    marked: vec![none; width],
+                    line: vec![none; out_width],
+                };
+                let outs = out.chunks_exact_mut(out_area).zip(places.chunks_exact_mut(out_area));
+                for (plane, (out, places)) in planes.chunks_exact(area).zip(outs) {
+                    Self::places(&axes, plane, out, places, &mut lines);
+                }
+            });
+            return;
+        }
+        work.for_each(|(out, planes)| {
+            let mut row = vec![T::default(); width];
+            for (plane, out) in planes.chunks_exact(area).zip(out.chunks_exact_mut(out_area)) {
+                match self.method {
+                    Method::Max => Self::maxima(&axes, plane, out, &mut row),
+                    Method::Average => Self::means(&axes, plane, out, &mut row),
+                }
+            }
+        });
+    }
+
+    fn backward(&self, io: Backward<'_, T>) {
+        let axes = self.known_axes(io.input_shapes[0]);
+        let (area, out_area) = (io.input_shapes[0].area(), io.output_shape.area());
+        let Some(target) = &mut io.input_gradients[0] else { return };
+        let (step, add, places) = (together(area), target.add, &io.memo.places);
+        let work = target.data.par_chunks_mut(step * area).zip(io.output_gradient.par_chunks(step * out_area));
+        work.enumerate().for_each(|(piece, (planes, gradients))| {
+            if !add {
+                planes.fill(T::default());
+            }
+            let mut row = vec![T::default(); axes[1].size];
+            let pairs = planes.chunks_exact_mut(area).zip(gradients.chunks_exact(out_area));
+            for (i, (plane, gradient)) in pairs.enumerate() {
+                match self.method {
+                    Method::Max => {
+                        let places = &places[(piece * step + i) * out_area..][..out_area];
+                        places.iter().zip(gradient).for_each(|(&p, &d)| plane[p as usize] += d);
+                    }
+                    Method::Average => Self::spread(&axes, gradient, plane, &mut row),
+                }
+            }
+        });
+    }
+}
