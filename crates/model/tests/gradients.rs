@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use common::{Case, check};
 use synapress_kernels::columns::Window;
 use synapress_model::layers::{
-    BatchNorm, Convolution, Eltwise, Flatten, InnerProduct, LAYERS, Operation, PRelu, Relu, Reshape, Scale, Sigmoid,
-    Split, TanH,
+    BatchNorm, Concat, Convolution, Dropout, Eltwise, Flatten, InnerProduct, LAYERS, Lrn, Method, Operation, PRelu,
+    Pooling, Relu, Reshape, Scale, Sigmoid, Softmax, Split, TanH,
 };
 
 fn convolutions() -> Vec<Case> {
@@ -76,10 +76,56 @@ fn views() -> Vec<Case> {
     ]
 }
 
+fn pooling() -> Vec<Case> {
+    let [max, average] = [Pooling::max, Pooling::average];
+    let skewed = Pooling { kernel: [2, 3], stride: [3, 2], pad: [1, 0], ..max(3, 2, 0) };
+    vec![
+        Case::new(max(3, 2, 0), &[[3, 7, 8]]),
+        Case::new(max(3, 1, 1), &[[3, 5, 6]]),
+        Case::new(max(2, 2, 0), &[[3, 5, 6]]),
+        Case::new(Pooling { round_up: false, ..max(3, 2, 1) }, &[[2, 8, 7]]),
+        Case::new(max(5, 3, 2), &[[2, 9, 4]]),
+        Case::new(skewed, &[[2, 7, 8]]),
+        Case::new(Pooling::global(Method::Max), &[[4, 3, 2]]),
+        Case::new(average(3, 2, 1), &[[3, 6, 7]]),
+        Case::new(average(7, 1, 0), &[[2, 7, 7]]),
+        Case::new(average(5, 3, 0), &[[2, 7, 9]]),
+        Case::new(Pooling { method: Method::Average, ..skewed }, &[[2, 7, 8]]),
+        Case::new(Pooling::global(Method::Average), &[[4, 3, 2]]),
+    ]
+}
+
+fn normalization() -> Vec<Case> {
+    let across = Lrn { alpha: 0.7, ..Lrn::default() };
+    let within = Lrn { within_channel: true, ..across };
+    vec![
+        Case::new(across, &[[9, 3, 4]]),
+        Case::new(across, &[[6, 1, 300]]),
+        Case::new(Lrn { local_size: 3, beta: 0.5, k: 2.0, ..across }, &[[4, 3, 4]]),
+        Case::new(Lrn { beta: 1.0, ..across }, &[[2, 3, 4]]),
+        Case::new(Lrn { local_size: 1, beta: 1.3, ..across }, &[[3, 3, 4]]),
+        Case::new(within, &[[3, 6, 7]]),
+        Case::new(Lrn { local_size: 3, ..within }, &[[2, 2, 1]]),
+    ]
+}
+
+fn classifiers() -> Vec<Case> {
+    vec![
+        Case::new(Softmax::default(), &[[7, 1, 1]]),
+        Case::new(Softmax { loss_weight: 0.3 }, &[[5, 2, 3]]),
+        Case::new(Dropout { ratio: 0.5 }, &[[9, 3, 4]]),
+        Case::new(Dropout { ratio: 0.0 }, &[[9, 1, 1]]),
+        Case::new(Concat, &[[2, 3, 4], [1, 3, 4], [5, 3, 4]]),
+        Case::new(Concat, &[[2, 3, 4]]),
+    ]
+}
+
 /// The cases of all kinds; a new kind adds its own here.
 fn cases() -> Vec<Case> {
+    let windows = [pooling(), normalization(), classifiers()];
     [convolutions(), fully_connected(), activations(), by_channel(), elementwise(), views()]
         .into_iter()
+        .chain(windows)
         .flatten()
         .collect()
 }
