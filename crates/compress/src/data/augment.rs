@@ -1,0 +1,174 @@
+//! Random changes of training images: position, scale, shift, flip, brightness, colour. Only what is drawn; how an
+//! image is cropped and changed accordingly is [`super::preprocess`].
+
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64Mcg;
+
+use super::error::Error;
+
+/// How training images vary. The default leaves them as they are.
+///
+/// What is drawn depends on the seed and on the image's [number](super::Dataset::id) alone, never on threads. Give each
+/// epoch its own seed, for example `mix(seed, epoch)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Augment {
+    /// Crop at a random position of the (resized) image, in place of its centre.
+    pub position: bool,
+    /// Range of the factor by which the crop's sides are multiplied before it is scaled to the network's input; a
+    /// factor below 1 enlarges what is seen. `[1.0, 1.0]`: none. A crop never exceeds the image.
+    pub scale: [f32; 2],
+    /// The crop's aspect ratio is multiplied by a factor from `1 / aspect` to `aspect`. 1: none.
+    pub aspect: f32,
+    /// Shift the network's input by up to so many pixels each way; what comes in is the mean. For images that are no
+    /// larger than the network's input.
+    pub shift: u32,
+    /// Mirror every other image, left to right.
+    pub flip: bool,
+    /// Multiply all channels by a factor of up to so much more or less than 1.
+    pub brightness: f32,
+    /// Multiply each channel by a factor of up to so much more or less than 1.
+    pub colour: f32,
+}
+
+impl Default for Augment {
+    fn default() -> Self {
+        Self { position: false, scale: [1.0, 1.0], aspect: 1.0, shift: 0, flip: false, brightness: 0.0, colour: 0.0 }
+    }
+}
+
+/// What was drawn for one image.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Draw {
+    /// Position of the crop, from 0 to 1 of the room it has, vertically and horizontally; `None`: the centre.
+    pub(super) position: Option<[f64; 2]>,
+    /// Factors of the crop's height and width.
+    pub(super) scale: [f64; 2],
+    /// Pixels to shift the network's input down and right.
+    pub(super) shift: [isize; 2],
+    pub(super) flip: bool,
+    /// Factors of red, green and blue.
+    pub(super) gain: [f32; 3],
+}
+
+impl Draw {
+    /// Nothing changes.
+    pub(super) const NONE: Self = Self { position: None, scale: [1.0; 2], shift: [0; 2], flip: false, gain: [1.0; 3] };
+}
+
+impl Augment {
+    /// What one usually wants for images that are larger than the network's input: random position and flip.
+    pub fn crop_and_flip() -> Self {
+        Self { position: true, flip: true, ..Self::default() }
+    }
+
+    /// What one usually wants for small images, such as CIFAR's: a shift and flip.
+    pub fn shift_and_flip(shift: u32) -> Self {
+        Self { shift, flip: true, ..Self::default() }
+    }
+
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`Error::Options`], naming the value.
+    pub fn check(&self) -> Result<(), Error> {
+        let [low, high] = self.scale;
+        let wrong = |message: &str| Err(Error::Options(message.to_owned()));
+        if !(low > 0.0 && low <= high && high <= 16.0) {
+            return wrong("the scale of augmentation is a range of factors above 0 and at most 16");
+        }
+        if !(self.aspect >= 1.0 && self.aspect <= 16.0) {
+            return wrong("the aspect of augmentation is a factor from 1 to 16");
+        }
+        if !(0.0..=1.0).contains(&self.brightness) || !(0.0..=1.0).contains(&self.colour) {
+            return wrong("brightness and colour of augmentation are from 0 to 1");
+        }
+        if self.shift > super::settings::MOST_SIDE {
+            return wrong("the shift of augmentation is larger than any image");
+        }
+        Ok(())
+    }
+
+    /// Draws for one image. Every number is drawn whether it is used or not, so that switching one change on leaves
+    /// the others as they were.
+    pub(super) fn draw(&self, seed: u64, image: u64) -> Draw {
+        let mut rng = Pcg64Mcg::seed_from_u64(mix(seed, image));
+        let mut unit = || rng.random::<f64>();
+        let position = [unit(), unit()];
+        let [low, high] = self.scale.map(f64::from);
+        let scale = low + (high - low) * unit();
+        let aspect = f64::from(self.aspect).powf(unit() - 0.5);
+        let room = i64::from(self.shift);
+        let shift = [unit(), unit()].map(|u| (u * (2 * room + 1) as f64) as i64 - room);
+        let flip = unit() < 0.5;
+        let mut factor = |by: f32| 1.0 + by * (2.0 * unit() as f32 - 1.0);
+        let brightness = factor(self.brightness);
+        let gain = [(); 3].map(|()| brightness * factor(self.colour));
+        Draw {
+            position: self.position.then_some(position),
+            scale: [scale / aspect, scale * aspect],
+            shift: shift.map(|s| s as isize),
+            flip: self.flip && flip,
+            gain,
+        }
+    }
+}
+
+/// A seed made of two numbers, such as a seed and an epoch (SplitMix64's finalizer).
+pub fn mix(seed: u64, number: u64) -> u64 {
+    let mut z = seed ^ number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_cover_their_ranges() {
+        let augment = Augment {
+            position: true,
+            scale: [0.5, 1.0],
+            aspect: 1.5,
+            shift: 2,
+            flip: true,
+            brightness: 0.2,
+            colour: 0.1,
+        };
+        augment.check().unwrap();
+        let draws: Vec<Draw> = (0..4000).map(|i| augment.draw(7, i)).collect();
+        for shift in -2..=2 {
+            let share = draws.iter().filter(|d| d.shift[0] == shift).count();
+            assert!((600..1000).contains(&share), "{share} of 4000 shifts by {shift}");
+        }
+        let flips = draws.iter().filter(|d| d.flip).count();
+        assert!((1850..2150).contains(&flips));
+        for draw in &draws {
+            let side = (draw.scale[0] * draw.scale[1]).sqrt();
+            assert!((0.5..=1.0).contains(&side));
+            assert!((1.0 / 1.5..=1.5).contains(&(draw.scale[1] / draw.scale[0])));
+            assert!(draw.gain.iter().all(|g| (0.72..=1.32).contains(g)));
+        }
+        assert_eq!(draws[5], augment.draw(7, 5));
+        assert_ne!(draws[5], augment.draw(8, 5));
+        let plain = Augment::default().draw(7, 5);
+        assert_eq!(plain, Draw::NONE);
+    }
+
+    #[test]
+    fn senseless_ranges_are_refused() {
+        let base = Augment::default();
+        for augment in [
+            Augment { scale: [0.0, 1.0], ..base.clone() },
+            Augment { scale: [1.0, 0.5], ..base.clone() },
+            Augment { scale: [f32::NAN, 0.5], ..base.clone() },
+            Augment { aspect: 0.5, ..base.clone() },
+            Augment { brightness: -1.0, ..base.clone() },
+            Augment { colour: f32::NAN, ..base.clone() },
+            Augment { shift: u32::MAX, ..base.clone() },
+        ] {
+            assert!(augment.check().is_err(), "{augment:?}");
+        }
+    }
+}

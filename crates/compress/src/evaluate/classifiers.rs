@@ -1,0 +1,36 @@
+//! What classifies images: floating point execution, and sets of integer sessions, one for each thread.
+
+use synapress_model::{Error, Float, Layer, Mode, Shape};
+use synapress_run::Executor;
+
+use super::{Classifier, Scores};
+
+impl Classifier for Executor<f32>
+where
+    dyn Layer: Float<f32>,
+{
+    fn input(&self) -> Shape {
+        self.input_shape()
+    }
+
+    fn classes(&self) -> usize {
+        Executor::classes(self)
+    }
+
+    fn batch(&self) -> usize {
+        Executor::batch(self)
+    }
+
+    fn kind(&self) -> Scores {
+        match self.graph().node(self.graph().output()).layer.kind().name {
+            "Softmax" => Scores::Probabilities,
+            _ => Scores::Logits,
+        }
+    }
+
+    fn scores(&mut self, images: &[f32], out: &mut Vec<f32>) -> Result<(), Error> {
+        out.clear();
+        out.extend_from_slice(self.forward(images, Mode::Infer));
+        Ok(())
+    }
+}
