@@ -9,7 +9,7 @@ use common::{Case, check};
 use synapress_kernels::columns::Window;
 use synapress_model::layers::{
     BatchNorm, Concat, Convolution, Dropout, Eltwise, Flatten, InnerProduct, LAYERS, Lrn, Method, Operation, PRelu,
-    Pooling, Relu, Reshape, Scale, Sigmoid, Softmax, Split, TanH,
+    Pooling, Power, Relu, Reshape, Scale, Sigmoid, Softmax, Split, TanH,
 };
 
 fn convolutions() -> Vec<Case> {
@@ -43,6 +43,10 @@ fn activations() -> Vec<Case> {
         Case::new(PRelu { shared: true }, &[[3, 4, 5]]),
         Case::new(Sigmoid, &[[3, 4, 5]]).spread(5.0),
         Case::new(TanH, &[[3, 4, 5]]).spread(3.0),
+        Case::new(Power { scale: -0.5, shift: 2.0, ..Power::default() }, &[[3, 4, 5]]),
+        Case::new(Power { power: 1.5, scale: 0.5, shift: 2.0 }, &[[3, 4, 5]]),
+        Case::new(Power { power: 2.0, ..Power::default() }, &[[3, 4, 5]]),
+        Case::new(Power { power: 0.0, ..Power::default() }, &[[3, 4, 5]]),
     ]
 }
 

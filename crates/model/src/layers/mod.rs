@@ -12,6 +12,7 @@ mod input;
 mod lrn;
 mod pointwise;
 mod pooling;
+mod power;
 mod prelu;
 mod relu;
 mod reshape;
@@ -32,6 +33,7 @@ pub use inner_product::InnerProduct;
 pub use input::Input;
 pub use lrn::Lrn;
 pub use pooling::{Method, Pooling};
+pub use power::Power;
 pub use prelu::PRelu;
 pub use relu::Relu;
 pub use reshape::Reshape;
@@ -70,6 +72,7 @@ pub const LAYERS: &[&Kind] = &[
     &scale::KIND,
     &prelu::KIND,
     &eltwise::KIND,
+    &power::KIND,
 ];
 
 /// The kind of this name.
