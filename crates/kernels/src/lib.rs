@@ -9,3 +9,4 @@ pub mod columns;
 pub mod integer;
 pub mod real;
 pub mod scalar;
+pub mod wide;
