@@ -1,7 +1,10 @@
 //! The workshop: data, evaluation, training, pruning, grouping, quantization, recipes.
 
+pub mod census;
 pub mod data;
 pub mod evaluate;
 pub mod group;
+pub mod pipeline;
 pub mod prune;
 pub mod statistics;
+pub mod train;

@@ -1,0 +1,205 @@
+//! A job: the images it works with, where it keeps its state, whom it tells how far it is; and the two things that
+//! every stage needs, retraining and evaluation.
+
+use std::cell::{Cell, RefCell};
+
+use serde::{Deserialize, Serialize};
+use synapress_model::{Net, Preprocess, Shape};
+use synapress_run::{Executor, Keep};
+
+use super::{Error, Work};
+use crate::data::{Augment, Dataset};
+use crate::evaluate::{self, Classifier, Evaluation};
+use crate::train::{self, Fault, Images};
+
+/// How far a job is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event<'a> {
+    /// What is being done.
+    pub doing: &'a str,
+    /// Parts done.
+    pub done: usize,
+    /// Parts in all.
+    pub all: usize,
+    /// Anything worth saying besides.
+    pub remark: String,
+}
+
+/// Is told of every event and returns whether to go on. After `false` the job writes its state and ends with
+/// [`Error::Stopped`].
+pub type Watch<'a> = dyn FnMut(Event<'_>) -> bool + 'a;
+
+/// What a job works with.
+pub struct Job<'a> {
+    /// Images to calibrate and retrain with, all of them readable.
+    pub calibration: &'a Dataset,
+    /// How images are prepared.
+    pub preprocess: &'a Preprocess,
+    /// How training images vary.
+    pub augment: &'a Augment,
+    /// Images of one pass when evaluating.
+    pub batch: usize,
+    /// Where the state is kept.
+    pub work: &'a Work,
+    /// Who is told.
+    pub watch: &'a mut Watch<'a>,
+}
+
+impl std::fmt::Debug for Job<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job").field("calibration", &self.calibration.source()).finish_non_exhaustive()
+    }
+}
+
+impl Job<'_> {
+    /// Tells of an event.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] when the job is to stop.
+    pub fn tell(&mut self, doing: &str, done: usize, all: usize, remark: impl Into<String>) -> Result<(), Error> {
+        match (self.watch)(Event { doing, done, all, remark: remark.into() }) {
+            true => Ok(()),
+            false => Err(Error::Stopped),
+        }
+    }
+
+    /// The first images of calibration, spread over the set, prepared: `(n, C, H, W)`.
+    ///
+    /// # Errors
+    /// When an image cannot be read.
+    pub fn images(&self, most: usize, shape: Shape) -> Result<Vec<f32>, Error> {
+        let count = self.calibration.len();
+        let n = most.clamp(1, count);
+        let chosen: Vec<usize> = (0..n).map(|i| i * count / n).collect();
+        let mut images = Vec::new();
+        self.calibration.load_batch(&chosen, self.preprocess, shape, None, &mut images)?;
+        Ok(images)
+    }
+
+    /// Retrains a network from true labels or, with a teacher, from the teacher's scores. `name` is the stage, by
+    /// which the checkpoint is called; no steps leave the network as it is.
+    ///
+    /// # Errors
+    /// As [`train::train`]; [`Error::Stopped`] when the job is to stop.
+    pub fn retrain(
+        &mut self,
+        name: &str,
+        net: &Net,
+        teacher: Option<&Net>,
+        hold_zeros: bool,
+        options: &train::Options,
+    ) -> Result<Net, Error> {
+        if options.steps == 0 {
+            return Ok(net.clone());
+        }
+        let shape = net.graph.shape(net.graph.input()?);
+        let mut images = Images::new(
+            self.calibration,
+            self.preprocess,
+            shape,
+            self.augment.clone(),
+            options.batch,
+            options.seed,
+        );
+        let checkpoint = self.work.checkpoint(name);
+        let doing = format!("training {name}");
+        let watch = &mut *self.watch;
+        let mut progress = |p: train::Progress| {
+            let remark = format!("steps, loss {:.4}, {:.0} s left", p.loss, p.seconds_left);
+            watch(Event { doing: &doing, done: p.step, all: p.steps, remark })
+        };
+        let trained =
+            train::train(net, teacher, &mut images, hold_zeros, options, checkpoint.as_ref(), &mut progress);
+        match trained {
+            Err(Fault::Stopped { .. }) => Err(Error::Stopped),
+            other => Ok(other?),
+        }
+    }
+
+    /// Evaluates a network: in integers if it is quantized, else in floating point. All images
+    /// are readable. The result is kept under `name`.
+    ///
+    /// # Errors
+    /// As [`evaluate::evaluate`]; [`Error::Stopped`] when the job is to stop.
+    pub fn measure(&mut self, name: &str, net: &Net, dataset: &Dataset) -> Result<Evaluation, Error> {
+        let work = self.work;
+        let kept = work.value(&format!("{name}.evaluation"), || {
+            let mut classifier = classifier(net, self.batch)?;
+            let doing = format!("evaluating {name}");
+            let (watch, stopped) = (RefCell::new(&mut *self.watch), Cell::new(false));
+            let progress = |done: usize| {
+                let event = Event { doing: &doing, done, all: dataset.len(), remark: "images".to_owned() };
+                if !(watch.borrow_mut())(event) {
+                    stopped.set(true);
+                }
+            };
+            let options = evaluate::Options { progress: Some(&progress), ..evaluate::Options::default() };
+            let evaluation = evaluate::evaluate(&mut *classifier, dataset, self.preprocess, &options)?;
+            match stopped.get() {
+                true => Err(Error::Stopped),
+                false => Ok(Kept::from(evaluation)),
+            }
+        })?;
+        Ok(kept.evaluation(dataset))
+    }
+}
+
+/// What executes a network.
+fn classifier(net: &Net, batch: usize) -> Result<Box<dyn Classifier>, Error> {
+    Ok(Box::new(Executor::<f32>::new(net, batch, Keep::Output)?))
+}
+
+/// An evaluation as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    images: usize,
+    top1: f64,
+    top5: f64,
+    top1_interval: [f64; 2],
+    top5_interval: [f64; 2],
+    cross_entropy: f64,
+    images_per_second: f64,
+    skipped: Vec<String>,
+    ids: Vec<usize>,
+    hits1: Vec<bool>,
+    hits5: Vec<bool>,
+}
+
+impl From<Evaluation> for Kept {
+    fn from(e: Evaluation) -> Self {
+        Self {
+            images: e.images,
+            top1: e.top1,
+            top5: e.top5,
+            top1_interval: e.top1_interval,
+            top5_interval: e.top5_interval,
+            cross_entropy: e.cross_entropy,
+            images_per_second: e.images_per_second,
+            skipped: e.skipped,
+            ids: e.ids,
+            hits1: e.hits1,
+            hits5: e.hits5,
+        }
+    }
+}
+
+impl Kept {
+    fn evaluation(self, dataset: &Dataset) -> Evaluation {
+        Evaluation {
+            images: self.images,
+            top1: self.top1,
+            top5: self.top5,
+            top1_interval: self.top1_interval,
+            top5_interval: self.top5_interval,
+            cross_entropy: self.cross_entropy,
+            divergence: None,
+            images_per_second: self.images_per_second,
+            skipped: self.skipped,
+            source: dataset.source().to_owned(),
+            ids: self.ids,
+            hits1: self.hits1,
+            hits5: self.hits5,
+            scores: Vec::new(),
+        }
+    }
+}
