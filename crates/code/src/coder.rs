@@ -1,0 +1,314 @@
+//! An adaptive binary range coder in integers alone: the same bytes on every machine.
+//!
+//! One code path serves both directions: a model asks its [`Coder`] for a bit, the encoder writes the bit it was
+//! given, the decoder ignores that and returns what it read. Carry propagation after Schindler's range coder, with a
+//! 64-bit range that is renormalized by 32 bits.
+
+use crate::bytes::place;
+
+/// The least probability of either bit, in 1/65536. It bounds how many weights one byte can stand for: a certain bit
+/// still costs 0.0007 bits, so 8 / 0.0007 = 11,400 of them fill a byte.
+const FLOOR: u32 = 32;
+
+/// The slow estimate ends as an average over so many bits.
+const MEMORY: usize = 400;
+
+/// Steps of the slow estimate: 1/(n + 2) after n bits, in 1/65536.
+const RATES: [u32; MEMORY] = {
+    let mut rates = [0; MEMORY];
+    let (mut n, mut divisor) = (0, 2);
+    while n < MEMORY {
+        rates[n] = 65536 / divisor;
+        n += 1;
+        divisor += 1;
+    }
+    rates
+};
+
+/// An adaptive estimate of how probable a one is, from the bits seen in one context: a quarter an average over the
+/// last 32 or so, three quarters an average over all up to the last 400.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bit {
+    slow: u32,
+    fast: u16,
+    count: u16,
+}
+
+impl Bit {
+    /// Nothing seen yet.
+    pub const NEW: Self = Self { slow: 1 << 31, fast: 1 << 15, count: 0 };
+
+    #[inline]
+    fn probability(&self) -> u32 {
+        ((u32::from(self.fast) + 3 * (self.slow >> 16)) >> 2).clamp(FLOOR, 65536 - FLOOR)
+    }
+
+    #[inline]
+    fn update(&mut self, bit: bool) {
+        let rate = RATES[usize::from(self.count)];
+        if bit {
+            self.slow += ((u32::MAX - self.slow) >> 16) * rate;
+            self.fast += (u16::MAX - self.fast) >> 5;
+        } else {
+            self.slow -= (self.slow >> 16) * rate;
+            self.fast -= self.fast >> 5;
+        }
+        if usize::from(self.count) < MEMORY - 1 {
+            self.count += 1;
+        }
+    }
+}
+
+/// Either direction of the range coder.
+pub(crate) trait Coder {
+    /// Codes a bit under its model: the one given when encoding, the one returned in both.
+    fn bit(&mut self, model: &mut Bit, bit: bool) -> bool;
+
+    /// Codes `width` (at most 16) bits that are as good as random.
+    fn direct(&mut self, value: u32, width: u32) -> u32;
+
+    /// Codes `width` bits, highest first, each under the model of the bits before it. `models` has `2^width` entries.
+    #[inline]
+    fn tree(&mut self, models: &mut [Bit], value: u32, width: u32) -> u32 {
+        let mut node = 1;
+        for shift in (0..width).rev() {
+            let bit = self.bit(&mut models[place(node)], (value >> shift) & 1 == 1);
+            node = node << 1 | u32::from(bit);
+        }
+        node - (1 << width)
+    }
+}
+
+/// Writes bits.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    out: Vec<u8>,
+    low: u64,
+    range: u64,
+}
+
+impl Encoder {
+    /// Appends to bytes that are there already.
+    pub fn after(out: Vec<u8>) -> Self {
+        Self { out, low: 0, range: u64::MAX }
+    }
+
+    fn carry(&mut self) {
+        for byte in self.out.iter_mut().rev() {
+            let (sum, again) = byte.overflowing_add(1);
+            *byte = sum;
+            if !again {
+                return;
+            }
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, n: u64) {
+        let (low, carry) = self.low.overflowing_add(n);
+        self.low = low;
+        if carry {
+            self.carry();
+        }
+    }
+
+    #[inline]
+    fn normalize(&mut self) {
+        if self.range < 1 << 32 {
+            let [a, b, c, d, ..] = self.low.to_be_bytes();
+            self.out.extend_from_slice(&[a, b, c, d]);
+            self.low <<= 32;
+            self.range <<= 32;
+        }
+    }
+
+    /// Ends the code with the fewest bytes that identify it, zeros being read beyond the end.
+    pub fn finish(mut self) -> Vec<u8> {
+        for bytes in 0..=8 {
+            let mask = u64::MAX.checked_shr(8 * bytes).unwrap_or(0);
+            let (sum, carry) = self.low.overflowing_add(mask);
+            let end = sum & !mask;
+            if end.wrapping_sub(self.low) < self.range {
+                if carry {
+                    self.carry();
+                }
+                self.out.extend_from_slice(&end.to_be_bytes()[..place(bytes)]);
+                break;
+            }
+        }
+        self.out
+    }
+}
+
+impl Coder for Encoder {
+    #[inline]
+    fn bit(&mut self, model: &mut Bit, bit: bool) -> bool {
+        let bound = (self.range >> 16) * u64::from(model.probability());
+        if bit {
+            self.range = bound;
+        } else {
+            self.add(bound);
+            self.range -= bound;
+        }
+        model.update(bit);
+        self.normalize();
+        bit
+    }
+
+    #[inline]
+    fn direct(&mut self, value: u32, width: u32) -> u32 {
+        self.range >>= width;
+        self.add(self.range * u64::from(value));
+        self.normalize();
+        value
+    }
+}
+
+/// Reads bits; beyond its end it reads zeros and takes note.
+#[derive(Debug)]
+pub(crate) struct Decoder<'a> {
+    bytes: &'a [u8],
+    /// Bytes read, beyond the end included.
+    read: usize,
+    code: u64,
+    range: u64,
+}
+
+impl<'a> Decoder<'a> {
+    /// Starts at the first byte.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        let mut decoder = Self { bytes, read: 0, code: 0, range: u64::MAX };
+        decoder.word();
+        decoder.word();
+        decoder
+    }
+
+    #[inline]
+    fn word(&mut self) {
+        let word = match self.bytes.get(self.read..self.read + 4) {
+            Some(&[a, b, c, d]) => u32::from_be_bytes([a, b, c, d]),
+            _ => self.last_word(),
+        };
+        self.read += 4;
+        self.code = self.code << 32 | u64::from(word);
+    }
+
+    #[cold]
+    fn last_word(&self) -> u32 {
+        let mut last = [0; 4];
+        for (to, from) in last.iter_mut().zip(self.bytes.iter().skip(self.read)) {
+            *to = *from;
+        }
+        u32::from_be_bytes(last)
+    }
+
+    #[inline]
+    fn normalize(&mut self) {
+        if self.range < 1 << 32 {
+            self.range <<= 32;
+            self.word();
+        }
+    }
+
+    /// Whether more was read than any encoder leaves off.
+    #[inline]
+    pub fn is_beyond(&self) -> bool {
+        self.read > self.bytes.len() + 8
+    }
+
+    /// Whether just so many bytes were read as an encoder would have written for the same bits.
+    pub fn is_at_end(&self) -> bool {
+        !self.is_beyond() && self.read >= self.bytes.len()
+    }
+}
+
+impl Coder for Decoder<'_> {
+    #[inline]
+    fn bit(&mut self, model: &mut Bit, _bit: bool) -> bool {
+        let bound = (self.range >> 16) * u64::from(model.probability());
+        let bit = self.code < bound;
+        if bit {
+            self.range = bound;
+        } else {
+            self.code -= bound;
+            self.range -= bound;
+        }
+        model.update(bit);
+        self.normalize();
+        bit
+    }
+
+    #[inline]
+    fn direct(&mut self, _value: u32, width: u32) -> u32 {
+        self.range >>= width;
+        // A code that no encoder wrote may lie beyond the range.
+        let value = (self.code / self.range).min((1 << width) - 1);
+        self.code -= value * self.range;
+        self.normalize();
+        u32::try_from(value).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn bits_come_back(steps in proptest::collection::vec((any::<bool>(), 0u32..=16, any::<u16>(), 0usize..3), 0..3000)) {
+            let mut models = [Bit::NEW; 3];
+            let mut encoder = Encoder::after(Vec::new());
+            for &(bit, width, value, context) in &steps {
+                encoder.bit(&mut models[context], bit || context == 2);
+                encoder.direct(u32::from(value) & ((1 << width) - 1), width);
+            }
+            let bytes = encoder.finish();
+            let mut models = [Bit::NEW; 3];
+            let mut decoder = Decoder::new(&bytes);
+            for &(bit, width, value, context) in &steps {
+                prop_assert_eq!(decoder.bit(&mut models[context], false), bit || context == 2);
+                prop_assert_eq!(decoder.direct(0, width), u32::from(value) & ((1 << width) - 1));
+            }
+            prop_assert!(decoder.is_at_end());
+        }
+    }
+
+    #[test]
+    fn carries_run_through_any_number_of_bytes() {
+        // Always the improbable half keeps `low` near the top, so that carries run far.
+        let mut model = Bit::NEW;
+        let mut encoder = Encoder::after(Vec::new());
+        let bits: Vec<bool> = (0..20000u32).map(|i| i.wrapping_mul(2654435761) >> 20 == 0).collect();
+        for &bit in &bits {
+            encoder.bit(&mut model, bit);
+        }
+        let bytes = encoder.finish();
+        let (mut model, mut decoder) = (Bit::NEW, Decoder::new(&bytes));
+        assert!(bits.iter().all(|&bit| decoder.bit(&mut model, false) == bit));
+        assert!(decoder.is_at_end());
+    }
+
+    #[test]
+    fn a_byte_stands_for_few_certain_bits() {
+        let mut model = Bit::NEW;
+        let mut encoder = Encoder::after(Vec::new());
+        for _ in 0..1 << 22 {
+            encoder.bit(&mut model, false);
+        }
+        let len = encoder.finish().len();
+        assert!(len > (1 << 22) / 12_000, "{len}");
+    }
+
+    #[test]
+    fn reading_beyond_the_end_is_noticed() {
+        let (mut model, mut decoder) = (Bit::NEW, Decoder::new(&[1, 2, 3]));
+        let read = (0..100_000).take_while(|_| {
+            decoder.direct(0, 8);
+            decoder.bit(&mut model, false);
+            !decoder.is_beyond()
+        });
+        assert!(read.count() < 32);
+    }
+}

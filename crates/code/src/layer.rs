@@ -1,0 +1,340 @@
+//! The chunk of one layer's weights: form, codebook, bias and the coded tiles.
+
+use rayon::prelude::*;
+use synapress_model::{Bias, Centroids, Fixed, Form, WeightShape, Weights};
+
+use crate::bits::{BitReader, BitWriter};
+use crate::bytes::{Reader, bit_length, put_floats, put_size, put_varint};
+use crate::error::{Error, ErrorKind};
+use crate::options::Effort;
+use crate::ranks::{Ranks, codes_to_levels, levels_to_codes, located};
+use crate::schemes::{self, Codec, Levels, SCHEMES, Scheme, Tile};
+
+/// A tile has about so many weights, in whole rows: enough that learning anew costs nothing, few enough that threads
+/// share a large layer and nothing but the layer itself is large.
+const TILE: usize = 1 << 22;
+
+/// What a layer's chunk says before its tiles.
+#[derive(Debug)]
+pub(crate) struct Head<'a> {
+    /// The node.
+    pub node: usize,
+    /// Sizes of the weights.
+    pub dims: [usize; 4],
+    /// Form and codebook; without weights yet.
+    pub form: Form,
+    /// The bias.
+    pub bias: Bias,
+    /// Number of weights that are not zero.
+    pub nonzero: u64,
+    /// Bytes of the codebook and its format.
+    pub codebook_bytes: usize,
+    /// Bytes of the bias.
+    pub bias_bytes: usize,
+    /// The coded tiles in order.
+    pub tiles: Vec<(Tile, &'static Scheme, Reader<'a>)>,
+    end: Reader<'a>,
+}
+
+/// Appends a format.
+pub(crate) fn put_fixed(out: &mut Vec<u8>, f: Fixed) {
+    let [frac] = f.frac.to_le_bytes();
+    out.extend_from_slice(&[f.bits, frac, u8::from(f.signed)]);
+}
+
+/// Reads a format.
+pub(crate) fn fixed(reader: &mut Reader<'_>) -> Result<Fixed, Error> {
+    let at = reader.clone();
+    let bits = reader.byte()?;
+    let frac = i8::from_le_bytes(reader.array()?);
+    let format = Fixed { bits, frac, signed: reader.flag("the sign of a format")? };
+    format.checked().map_err(|e| at.malformed(e.to_string()))
+}
+
+/// Packs integers at the width of the widest, signs folded in: 0, -1, 1, -2, ... become 0, 1, 2, 3, ...
+fn put_packed(out: &mut Vec<u8>, values: &[i32]) {
+    let folded: Vec<u32> = values.iter().map(|&v| (v << 1 ^ v >> 31).cast_unsigned()).collect();
+    let width = folded.iter().map(|&v| bit_length(v)).max().unwrap_or(0);
+    put_varint(out, u64::from(width));
+    let mut bits = BitWriter::default();
+    for v in folded {
+        bits.put(v, width);
+    }
+    out.extend_from_slice(&bits.finish());
+}
+
+fn packed(reader: &mut Reader<'_>, count: usize) -> Result<Vec<i32>, Error> {
+    let width = match u32::try_from(reader.varint()?) {
+        Ok(width) if width <= 32 => width,
+        _ => return Err(reader.malformed("an integer of the table has over 32 bits")),
+    };
+    let mut bits = BitReader::new(reader);
+    let mut values = Vec::new();
+    for _ in 0..count {
+        let folded = bits.get(width)?;
+        values.push((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed());
+    }
+    bits.finish()?;
+    Ok(values)
+}
+
+/// The scheme and bytes of a tile that make it smallest; the first of [`SCHEMES`] among equals.
+fn smallest(effort: Effort, encode: impl Fn(&Scheme) -> Option<Vec<u8>>) -> Option<(&'static Scheme, Vec<u8>)> {
+    let mut best: Option<(&Scheme, Vec<u8>)> = None;
+    for scheme in SCHEMES.iter().filter(|s| effort == Effort::Small || !s.slow) {
+        if let Some(bytes) = encode(scheme)
+            && best.as_ref().is_none_or(|(_, b)| bytes.len() < b.len())
+        {
+            best = Some((scheme, bytes));
+        }
+    }
+    best
+}
+
+fn encode_levels(tile: &Tile, effort: Effort, levels: &Levels<'_>) -> Option<(&'static Scheme, Vec<u8>)> {
+    smallest(effort, |scheme| match scheme.codec {
+        Codec::Levels { encode, .. } => encode(tile, levels),
+        Codec::Floats { .. } => None,
+    })
+}
+
+fn encode_floats(tile: &Tile, effort: Effort, values: &[f32]) -> Option<(&'static Scheme, Vec<u8>)> {
+    smallest(effort, |scheme| match scheme.codec {
+        Codec::Floats { encode, .. } => encode(tile, values),
+        Codec::Levels { .. } => None,
+    })
+}
+
+/// How a layer is cut: rows of one tile.
+fn rows_of_a_tile(taps: usize) -> usize {
+    (TILE / taps.max(1)).max(1)
+}
+
+/// The chunk of checked weights.
+pub(crate) fn encode(node: usize, weights: &Weights, effort: Effort) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_size(&mut out, node);
+    for d in weights.dims {
+        put_size(&mut out, d);
+    }
+    match &weights.form {
+        Form::Dense(_) => out.push(0),
+        Form::Coded { centroids: Centroids::Float(c), .. } => {
+            out.push(1);
+            put_size(&mut out, c.len());
+            put_floats(&mut out, c);
+        }
+        Form::Coded { centroids: Centroids::Fixed { q, format }, .. } => {
+            out.push(2);
+            put_fixed(&mut out, *format);
+            put_size(&mut out, q.len());
+            put_packed(&mut out, &codes_to_levels(q));
+        }
+        Form::Fixed { format, .. } => {
+            out.push(3);
+            put_fixed(&mut out, *format);
+        }
+    }
+    put_bias(&mut out, &weights.bias);
+    put_size(&mut out, weights.len() - weights.zeros());
+    let [_, inputs, height, width] = weights.dims;
+    let taps = weights.dims[1..].iter().product::<usize>();
+    let rows = rows_of_a_tile(taps);
+    put_size(&mut out, rows);
+    let tile = |len: usize| Tile { rows: len / taps.max(1), row: [inputs, height, width] };
+    let step = rows.saturating_mul(taps).max(1);
+    let tiles: Vec<Option<(&Scheme, Vec<u8>)>> = match &weights.form {
+        Form::Dense(w) => w.par_chunks(step).map(|w| encode_floats(&tile(w.len()), effort, w)).collect(),
+        Form::Coded { centroids, index } => {
+            let ranks = Ranks::of(&centroids.values());
+            let encode = |index: &[u16]| {
+                let values = ranks.levels(index);
+                encode_levels(&tile(index.len()), effort, &Levels { values: &values, ranked: true })
+            };
+            index.par_chunks(step).map(encode).collect()
+        }
+        Form::Fixed { q, .. } => {
+            let encode = |q: &[i16]| {
+                let values = codes_to_levels(q);
+                encode_levels(&tile(q.len()), effort, &Levels { values: &values, ranked: false })
+            };
+            q.par_chunks(step).map(encode).collect()
+        }
+    };
+    for (scheme, bytes) in tiles.into_iter().flatten() {
+        out.push(scheme.id);
+        put_size(&mut out, bytes.len());
+        out.extend_from_slice(&bytes);
+    }
+    out
+}
+
+fn put_bias(out: &mut Vec<u8>, bias: &Bias) {
+    match bias {
+        Bias::None => out.push(0),
+        Bias::Float(b) => {
+            out.push(1);
+            put_size(out, b.len());
+            put_floats(out, b);
+        }
+        Bias::Fixed { q, frac } => {
+            out.push(2);
+            put_size(out, q.len());
+            out.extend_from_slice(&frac.to_le_bytes());
+            put_packed(out, q);
+        }
+    }
+}
+
+fn bias(reader: &mut Reader<'_>, most: usize) -> Result<Bias, Error> {
+    let at = reader.clone();
+    let kind = reader.byte()?;
+    if kind == 0 {
+        return Ok(Bias::None);
+    }
+    // Packed values may have no bits at all, so that only the layer bounds their number.
+    let n = reader.varint()?;
+    let n = match usize::try_from(n) {
+        Ok(n) if n <= most => n,
+        _ => return Err(at.malformed(format!("{n} bias values are more than the {most} of the layer"))),
+    };
+    match kind {
+        1 => Ok(Bias::Float(reader.floats(n)?)),
+        2 => {
+            let frac = i8::from_le_bytes(reader.array()?);
+            Ok(Bias::Fixed { frac, q: packed(reader, n)? })
+        }
+        other => Err(at.fault(ErrorKind::Version, format!("a bias of kind {other} is not known to this release"))),
+    }
+}
+
+/// Reads all of a layer's chunk but the content of its tiles. `shape` gives the shape that a node's layer takes and
+/// refuses what lies beyond the limits.
+pub(crate) fn head<'a>(
+    mut reader: Reader<'a>,
+    shape: impl Fn(&Reader<'_>, u64) -> Result<WeightShape, Error>,
+) -> Result<Head<'a>, Error> {
+    let at = reader.clone();
+    let node = reader.varint()?;
+    let expected = shape(&at, node)?;
+    let node = usize::try_from(node).map_err(|_| at.malformed("there is no such layer"))?;
+    let at = reader.clone();
+    let mut dims = [0; 4];
+    for d in &mut dims {
+        *d = usize::try_from(reader.varint()?).unwrap_or(usize::MAX);
+    }
+    if dims != expected.dims {
+        return Err(at.malformed(format!("the weights are {dims:?}, the layer takes {:?}", expected.dims)));
+    }
+    let (at, before) = (reader.clone(), reader.left());
+    let form = match reader.byte()? {
+        0 => Form::Dense(Vec::new()),
+        1 => {
+            let n = reader.count("centroids", 4)?.min(CENTROIDS + 1);
+            Form::Coded { centroids: Centroids::Float(reader.floats(n)?), index: Vec::new() }
+        }
+        2 => {
+            let format = fixed(&mut reader)?;
+            let n = usize::try_from(reader.varint()?).unwrap_or(usize::MAX).min(CENTROIDS + 1);
+            let mut q = Vec::new();
+            let values = packed(&mut reader, n)?;
+            located(levels_to_codes(&values, &mut q), &at)?;
+            Form::Coded { centroids: Centroids::Fixed { q, format }, index: Vec::new() }
+        }
+        3 => Form::Fixed { q: Vec::new(), format: fixed(&mut reader)? },
+        other => {
+            return Err(at.fault(ErrorKind::Version, format!("weights of form {other} are not known to this release")));
+        }
+    };
+    if let Form::Coded { centroids, .. } = &form
+        && !(1..=CENTROIDS).contains(&centroids.len())
+    {
+        return Err(at.malformed("a codebook has 1 to 65536 centroids"));
+    }
+    let codebook_bytes = before - reader.left() - 1;
+    let before = reader.left();
+    let bias = bias(&mut reader, expected.bias_len())?;
+    let bias_bytes = before - reader.left();
+    let nonzero = reader.varint()?;
+    let tiles = tiles(&mut reader, dims)?;
+    Ok(Head { node, dims, form, bias, nonzero, codebook_bytes, bias_bytes, tiles, end: reader })
+}
+
+/// The most centroids that an index of 16 bits can name.
+const CENTROIDS: usize = 1 << 16;
+
+fn tiles<'a>(reader: &mut Reader<'a>, dims: [usize; 4]) -> Result<Vec<(Tile, &'static Scheme, Reader<'a>)>, Error> {
+    let [mut left, inputs, height, width] = dims;
+    let at = reader.clone();
+    let most = match usize::try_from(reader.varint()?) {
+        Ok(rows) if rows > 0 => rows,
+        _ => return Err(at.malformed("a tile has no rows")),
+    };
+    let mut tiles = Vec::new();
+    while left > 0 && dims[1..].iter().all(|&d| d > 0) {
+        let rows = left.min(most);
+        left -= rows;
+        let at = reader.clone();
+        let id = reader.byte()?;
+        let Some(scheme) = schemes::by_id(id) else {
+            let message = format!("the coding scheme {id} is not known to this release; update synapress");
+            return Err(at.fault(ErrorKind::Version, message));
+        };
+        let len = reader.count("bytes of a tile", 1)?;
+        tiles.push((Tile { rows, row: [inputs, height, width] }, scheme, reader.part(len)?));
+    }
+    reader.finish()?;
+    Ok(tiles)
+}
+
+impl Head<'_> {
+    /// The weights.
+    pub fn decode(self) -> Result<(usize, Weights), Error> {
+        let Self { node, dims, form, bias, nonzero, tiles, end, .. } = self;
+        let levels = |(tile, scheme, reader): &(Tile, &Scheme, Reader<'_>)| match scheme.codec {
+            Codec::Levels { decode, .. } => decode(tile, reader.clone()),
+            Codec::Floats { .. } => Err(reader.malformed(format!("the scheme {} is for floats", scheme.name))),
+        };
+        let form = match form {
+            Form::Dense(_) => Form::Dense(gather(&tiles, |part| match part.1.codec {
+                Codec::Floats { decode, .. } => decode(&part.0, part.2.clone()),
+                Codec::Levels { .. } => Err(part.2.malformed(format!("the scheme {} is not for floats", part.1.name))),
+            })?),
+            Form::Coded { centroids, .. } => {
+                let ranks = Ranks::of(&centroids.values());
+                let index = gather(&tiles, |part| {
+                    let mut index = Vec::new();
+                    located(ranks.indices(&levels(part)?, &mut index), &part.2)?;
+                    Ok(index)
+                })?;
+                Form::Coded { centroids, index }
+            }
+            Form::Fixed { format, .. } => {
+                let q = gather(&tiles, |part| {
+                    let mut q = Vec::new();
+                    located(levels_to_codes(&levels(part)?, &mut q), &part.2)?;
+                    Ok(q)
+                })?;
+                Form::Fixed { q, format }
+            }
+        };
+        let weights = Weights { dims, form, bias };
+        let found = weights.len() - weights.zeros();
+        if crate::bytes::wide(found) != nonzero {
+            return Err(end.malformed(format!("{found} weights are not zero, but the file says {nonzero}")));
+        }
+        Ok((node, weights))
+    }
+}
+
+/// Decodes tiles on all threads and joins them.
+fn gather<P: Sync, T: Send>(
+    parts: &[P],
+    decode: impl Fn(&P) -> Result<Vec<T>, Error> + Sync + Send,
+) -> Result<Vec<T>, Error> {
+    let decoded: Vec<Result<Vec<T>, Error>> = parts.par_iter().map(decode).collect();
+    let decoded: Vec<Vec<T>> = decoded.into_iter().collect::<Result<_, _>>()?;
+    let mut all = Vec::with_capacity(decoded.iter().map(Vec::len).sum());
+    decoded.into_iter().for_each(|part| all.extend(part));
+    Ok(all)
+}

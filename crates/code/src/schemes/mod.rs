@@ -1,0 +1,173 @@
+//! One file for each coding scheme; this list is the only place that names them all.
+//!
+//! A scheme turns one tile of weights (whole rows of a layer) into bytes and back, exactly. Weights come as floats, or
+//! as levels: a code is its own level, an index is the rank of its centroid among those of its sign, 0 stays 0.
+
+mod bitmap;
+mod gap;
+mod neighbours;
+mod range;
+mod raw;
+mod split;
+
+use crate::bytes::Reader;
+use crate::error::Error;
+
+/// Where a tile lies: its rows and the shape of one row, `(inputs, height, width)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tile {
+    /// Rows (outputs).
+    pub rows: usize,
+    /// Inputs, height and width of a row.
+    pub row: [usize; 3],
+}
+
+impl Tile {
+    /// Weights of one row.
+    pub fn taps(&self) -> usize {
+        self.row.iter().fold(1, |n, &d| n.saturating_mul(d))
+    }
+
+    /// Number of weights.
+    pub fn len(&self) -> usize {
+        self.rows.saturating_mul(self.taps())
+    }
+}
+
+/// Levels of a tile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Levels<'a> {
+    /// One for each weight, -65535 to 65535.
+    pub values: &'a [i32],
+    /// Whether a level is a rank in a codebook, so that both signs have distributions of their own.
+    pub ranked: bool,
+}
+
+/// The two directions of a scheme. Decoders return exactly as many weights as the tile has, grow as they read, and
+/// never beyond 2^14 weights for each byte read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Codec {
+    /// For weights in floating point.
+    Floats {
+        /// To bytes; `None` when the scheme does not suit them.
+        encode: fn(&Tile, &[f32]) -> Option<Vec<u8>>,
+        /// From bytes.
+        decode: fn(&Tile, Reader<'_>) -> Result<Vec<f32>, Error>,
+    },
+    /// For grouped and quantized weights.
+    Levels {
+        /// To bytes; `None` when the scheme does not suit them.
+        encode: fn(&Tile, &Levels<'_>) -> Option<Vec<u8>>,
+        /// From bytes.
+        decode: fn(&Tile, Reader<'_>) -> Result<Vec<i32>, Error>,
+    },
+}
+
+/// A coding scheme.
+#[derive(Clone, Copy, Debug)]
+pub struct Scheme {
+    /// What stands for it in a file; never given to another.
+    pub id: u8,
+    /// Its name.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub about: &'static str,
+    /// Whether it takes much longer than copying; left out when encoding [fast](crate::Effort::Fast).
+    pub slow: bool,
+    pub(crate) codec: Codec,
+}
+
+/// Every coding scheme.
+pub const SCHEMES: &[Scheme] = &[raw::SCHEME, bitmap::SCHEME, gap::SCHEME, split::SCHEME, range::SCHEME];
+
+/// The scheme of this id.
+pub(crate) fn by_id(id: u8) -> Option<&'static Scheme> {
+    SCHEMES.iter().find(|s| s.id == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn ids_and_names_are_unique() {
+        for (i, a) in SCHEMES.iter().enumerate() {
+            assert!(SCHEMES[..i].iter().all(|b| b.id != a.id && b.name != a.name), "{}", a.name);
+        }
+    }
+
+    fn tile() -> impl Strategy<Value = Tile> {
+        (0usize..5, 0usize..6, 0usize..4, 0usize..4).prop_map(|(rows, c, h, w)| Tile { rows, row: [c, h, w] })
+    }
+
+    fn levels(tile: Tile) -> impl Strategy<Value = Vec<i32>> {
+        let level = |most: i32| prop_oneof![3 => Just(0), 2 => -most..=most, 1 => 0..=most];
+        let of = move |most| proptest::collection::vec(level(most), tile.len());
+        prop_oneof![of(1), of(9), of(200), of(65535)]
+    }
+
+    fn floats(tile: Tile) -> impl Strategy<Value = Vec<f32>> {
+        let value = prop_oneof![
+            3 => Just(0.0f32),
+            1 => Just(-0.0),
+            4 => -1.0f32..1.0,
+            1 => any::<u32>().prop_map(f32::from_bits).prop_filter("finite", |v| v.is_finite())
+        ];
+        proptest::collection::vec(value, tile.len())
+    }
+
+    proptest! {
+        #[test]
+        fn levels_come_back((tile, values) in tile().prop_flat_map(|t| (Just(t), levels(t))), ranked in any::<bool>()) {
+            for scheme in SCHEMES {
+                let Codec::Levels { encode, decode } = scheme.codec else { continue };
+                let Some(bytes) = encode(&tile, &Levels { values: &values, ranked }) else { continue };
+                prop_assert_eq!(&decode(&tile, Reader::new(&bytes, 0, "test")).unwrap(), &values, "{}", scheme.name);
+                if !bytes.is_empty() {
+                    let _ = decode(&tile, Reader::new(&bytes[..bytes.len() / 2], 0, "test"));
+                }
+            }
+        }
+
+        #[test]
+        fn floats_come_back((tile, values) in tile().prop_flat_map(|t| (Just(t), floats(t)))) {
+            for scheme in SCHEMES {
+                let Codec::Floats { encode, decode } = scheme.codec else { continue };
+                let Some(bytes) = encode(&tile, &values) else { continue };
+                let back = decode(&tile, Reader::new(&bytes, 0, "test")).unwrap();
+                let bits = |v: &[f32]| v.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+                prop_assert_eq!(bits(&back), bits(&values), "{}", scheme.name);
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_a_decoder_panic(tile in tile(), bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            for scheme in SCHEMES {
+                let reader = Reader::new(&bytes, 0, "test");
+                let len = match scheme.codec {
+                    Codec::Levels { decode, .. } => decode(&tile, reader).map(|v| v.len()),
+                    Codec::Floats { decode, .. } => decode(&tile, reader).map(|v| v.len()),
+                };
+                prop_assert!(len.is_err() || len == Ok(tile.len()), "{}", scheme.name);
+            }
+        }
+    }
+
+    /// A tile that claims to be large is refused when its bytes run out, whatever the scheme.
+    #[test]
+    fn absurd_sizes_are_refused_early() {
+        let tile = Tile { rows: 1 << 40, row: [1 << 20, 1, 1] };
+        for scheme in SCHEMES {
+            for byte in [0u8, 1, 255] {
+                let bytes = [byte; 100];
+                let reader = Reader::new(&bytes, 0, "test");
+                match scheme.codec {
+                    Codec::Levels { decode, .. } => assert!(decode(&tile, reader).is_err(), "{}", scheme.name),
+                    Codec::Floats { decode, .. } => assert!(decode(&tile, reader).is_err(), "{}", scheme.name),
+                }
+            }
+        }
+    }
+}
