@@ -95,7 +95,7 @@ fn clusters_that_start_empty_are_filled() {
     let grouped = group_layer(&dense(values.clone()), 4, &Options::default(), 1).unwrap();
     let Form::Coded { centroids, index } = &grouped.form else { panic!() };
     assert_eq!(centroids.len(), 16);
-    let mut used = vec![false; 16];
+    let mut used = [false; 16];
     index.iter().for_each(|&i| used[usize::from(i)] = true);
     assert!(!used[0] && used[1..].iter().all(|&u| u));
 }

@@ -1,0 +1,86 @@
+//! Which weights of a layer are zero while it is re-solved: those that were, or as many chosen anew step by step.
+
+use serde::{Deserialize, Serialize};
+
+use super::solve::Normal;
+use crate::prune::ramp::level;
+
+/// Where the zeros of a layer are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Masks {
+    /// Where they were.
+    Keep,
+    /// As many as there were, but chosen anew: the layer is solved without zeros first, then pruned in rounds and
+    /// solved again after each, so that weights can take over for others before the next ones fall.
+    Choose {
+        /// Number of rounds.
+        rounds: usize,
+        /// What decides which weights fall.
+        score: Score,
+    },
+}
+
+/// What a weight is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Score {
+    /// Its magnitude: the threshold of synapse pruning, on weights that move.
+    Magnitude,
+    /// The error that removing it costs when the others of its row make up for it: its square over the diagonal of
+    /// the inverse of the normal equations (Hassibi and Stork 1993).
+    #[default]
+    Curvature,
+}
+
+/// Re-solves weights `(outputs, taps)`. `anchor` are the float network's.
+pub(super) fn solve(normal: &Normal, weights: &mut [f32], anchor: &[f32], masks: Masks, iterations: usize) {
+    match masks {
+        Masks::Keep => {
+            let mask: Vec<bool> = weights.iter().map(|&w| w != 0.0).collect();
+            let anchor = weights.to_vec();
+            normal.solve(weights, &mask, &anchor, iterations);
+        }
+        Masks::Choose { rounds, score } => {
+            let zeros = weights.iter().filter(|&&w| w == 0.0).count();
+            let mut mask = vec![true; weights.len()];
+            weights.copy_from_slice(anchor);
+            normal.solve(weights, &mask, anchor, iterations);
+            let worth: Vec<f64> = match score {
+                Score::Magnitude => vec![1.0; normal.taps],
+                Score::Curvature => normal
+                    .inverse_diagonal()
+                    .unwrap_or_else(|| vec![1.0; normal.taps])
+                    .iter()
+                    .map(|d| 1.0 / d)
+                    .collect(),
+            };
+            for round in 1..=rounds.max(1) {
+                let wanted = (level(zeros as f64, round, rounds.max(1))).round() as usize;
+                prune(weights, &mut mask, &worth, wanted);
+                normal.solve(weights, &mask, anchor, iterations);
+            }
+            // A survivor that was solved to zero would count as pruned: the float weight says its sign.
+            for ((w, &m), &a) in weights.iter_mut().zip(&mask).zip(anchor) {
+                if m && *w == 0.0 {
+                    *w = if a == 0.0 { f32::MIN_POSITIVE } else { f32::MIN_POSITIVE.copysign(a) };
+                }
+            }
+        }
+    }
+}
+
+/// Zeros the least worthy weights until `wanted` are zero. Of equals the first ones fall.
+fn prune(weights: &mut [f32], mask: &mut [bool], worth: &[f64], wanted: usize) {
+    let zeros = mask.iter().filter(|&&m| !m).count();
+    if wanted <= zeros {
+        return;
+    }
+    let scores = |i: usize| f64::from(weights[i]).powi(2) * worth[i % worth.len()];
+    let mut alive: Vec<(f64, usize)> = (0..weights.len()).filter(|&i| mask[i]).map(|i| (scores(i), i)).collect();
+    let fall = (wanted - zeros).min(alive.len());
+    alive.select_nth_unstable_by(fall - 1, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    for &(_, i) in &alive[..fall] {
+        mask[i] = false;
+        weights[i] = 0.0;
+    }
+}

@@ -1,0 +1,249 @@
+//! Layer-wise re-solve: new values for the weights that survive, by least squares and without back-propagation.
+//!
+//! Layer after layer in the order of the graph, the surviving weights of each output are fitted so that the layer,
+//! reading what the *pruned* network puts out before it, gives what the *float* network gives at the same places of
+//! the same images; the bias takes up the means. This is the layer-wise reconstruction of Dong et al. 2017 (L-OBS)
+//! and Frantar and Alistarh 2023 (SparseGPT), with the float network's outputs as the target and all survivors of a
+//! row solved together. Retraining starts much nearer to the float network from here than from bare thresholds. The
+//! layer's zeros either stay where they are or are [chosen anew](Masks::Choose) as the weights move.
+
+mod choose;
+mod inverse;
+mod samples;
+mod solve;
+mod walk;
+
+use serde::{Deserialize, Serialize};
+use synapress_model::{Bias, Error, ErrorKind, Form, Linear, Net, NodeId, Weights};
+
+pub use choose::{Masks, Score};
+use samples::Positions;
+use solve::Normal;
+use walk::Walk;
+
+use super::weights_of;
+
+/// How layers are re-solved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// The most positions of one image that a layer is looked at.
+    pub positions: usize,
+    /// What is added to the diagonal of the normal equations, relative to its mean. It draws the solution towards the
+    /// weights that are there.
+    pub damping: f64,
+    /// The most steps of conjugate gradients.
+    pub iterations: usize,
+    /// Whether zeros stay where they are.
+    pub masks: Masks,
+    /// Layers with more inputs to one output than this keep their weights (normal equations grow with the square);
+    /// their bias alone is corrected.
+    pub most_taps: usize,
+    /// Bytes that the activations of all images may take. Fewer images, at more positions each, are used when they
+    /// would take more.
+    pub memory: usize,
+    /// Seed of the sampled positions.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            positions: 32,
+            damping: 0.01,
+            iterations: 50,
+            masks: Masks::Keep,
+            most_taps: 8192,
+            memory: 3 << 30,
+            seed: 1,
+        }
+    }
+}
+
+/// What became of one layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Its name.
+    pub name: String,
+    /// Squared error of its outputs against the float network's before its weights were re-solved, relative to that
+    /// of constant outputs (1 is useless).
+    pub before: f64,
+    /// The same afterwards.
+    pub after: f64,
+    /// Why its weights were left as they are, if they were.
+    pub skipped: Option<String>,
+}
+
+/// A network with re-solved weights.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The network.
+    pub net: Net,
+    /// Its layers in order.
+    pub layers: Vec<Layer>,
+}
+
+/// Re-solves the surviving weights of a pruned network.
+///
+/// `images` are preprocessed, `(n, C, H, W)`; some hundreds suffice. `progress` is told of each layer when it is done.
+/// Time grows with images x positions x inputs of an output; memory with [`Options::memory`] and the samples.
+///
+/// # Errors
+/// [`ErrorKind::Graph`] when the two networks differ in more than weights, [`ErrorKind::Format`] when the pruned one
+/// is grouped or quantized already, [`ErrorKind::Shape`] when `images` is no whole number of images, and whatever
+/// [`Net::verify`] finds.
+pub fn resolve(
+    float: &Net,
+    pruned: &Net,
+    images: &[f32],
+    options: &Options,
+    progress: &mut dyn FnMut(&Layer),
+) -> Result<Resolved, Error> {
+    let input = check(float, pruned, images)?;
+    let len = pruned.graph.shape(input).len();
+    let given = images.len() / len;
+    let count = given.min(options.memory / (walk::peak(&pruned.graph) * size_of::<f32>()).max(1)).max(1);
+    let positions =
+        Positions { images: count, most: (options.positions.max(1) * given).div_ceil(count), seed: options.seed };
+    let images = &images[..count * len];
+
+    let needed = pruned.graph.needed_for(&[pruned.graph.output()]);
+    let layers: Vec<NodeId> = pruned.synaptic().into_iter().filter(|&id| needed[id]).collect();
+    let mut targets = samples::float_outputs(float, images, &positions, &layers)?;
+    let mut net = pruned.clone();
+    let mut done = Vec::with_capacity(layers.len());
+    let mut walk = Walk::new(&pruned.graph, input, images);
+    for id in 0..pruned.graph.nodes().len() {
+        let name = &pruned.graph.node(id).name;
+        if !layers.contains(&id) {
+            match &pruned.weights[id] {
+                Some(w) => walk.run(id, &w.values(), &w.bias.values()),
+                None => walk.run(id, &[], &[]),
+            }
+            continue;
+        }
+        let target = std::mem::take(&mut targets[id]);
+        let linear = pruned.linear(id).expect("a synaptic layer has a geometry");
+        let work = Work { id, linear, positions: &positions, options, target: &target };
+        let weights = weights_of(pruned, id)?;
+        let anchor = weights_of(float, id)?.values();
+        let mut layer = Layer { name: name.clone(), before: 0.0, after: 0.0, skipped: None };
+        let mut next = weights.clone();
+        match linear.taps() > options.most_taps {
+            true => {
+                let taps = linear.taps();
+                layer.skipped = Some(format!("{taps} inputs to an output are more than {}", options.most_taps));
+            }
+            false => work.solve(walk.input(id), &anchor, &mut next, &mut layer),
+        }
+        walk.run(id, &next.values(), &next.bias.values());
+        if layer.skipped.is_some() {
+            work.correct_bias(walk.output(id), &mut next, &mut layer);
+        }
+        progress(&layer);
+        done.push(layer);
+        net.weights[id] = Some(next);
+    }
+    Ok(Resolved { net, layers: done })
+}
+
+/// Refuses what [`resolve`] cannot work on; returns the image input.
+fn check(float: &Net, pruned: &Net, images: &[f32]) -> Result<NodeId, Error> {
+    float.verify()?;
+    pruned.verify()?;
+    let same = float.graph.nodes().len() == pruned.graph.nodes().len()
+        && float.graph.nodes().iter().zip(pruned.graph.nodes()).all(|(a, b)| a.name == b.name && a.inputs == b.inputs)
+        && (0..float.graph.nodes().len()).all(|id| float.graph.weight_shape(id) == pruned.graph.weight_shape(id));
+    if !same {
+        return Err(Error::new(ErrorKind::Graph, "the float network and the pruned one have different layers"));
+    }
+    for id in pruned.synaptic() {
+        if !matches!(weights_of(pruned, id)?.form, Form::Dense(_)) {
+            let message = "the layer is grouped or quantized already; re-solve before that";
+            return Err(Error::new(ErrorKind::Format, message).at_layer(&pruned.graph.node(id).name));
+        }
+    }
+    let input = pruned.graph.input()?;
+    let len = pruned.graph.shape(input).len();
+    if images.is_empty() || images.len() % len != 0 {
+        let message = format!("{} numbers are no whole number of images of {len}", images.len());
+        return Err(Error::new(ErrorKind::Shape, message));
+    }
+    Ok(input)
+}
+
+/// One layer at work.
+struct Work<'a> {
+    id: NodeId,
+    linear: Linear,
+    positions: &'a Positions,
+    options: &'a Options,
+    /// The float network's outputs, `(samples, outputs)`.
+    target: &'a [f32],
+}
+
+impl Work<'_> {
+    /// Fits the weights of every group to the targets from the inputs `(n, C, H, W)`.
+    fn solve(&self, inputs: &[f32], anchor: &[f32], weights: &mut Weights, layer: &mut Layer) {
+        let Form::Dense(values) = &mut weights.form else { return };
+        let (taps, outputs) = (self.linear.taps(), self.linear.output.channels);
+        let of_group = outputs / self.linear.groups;
+        let mut bias = weights.bias.values().into_owned();
+        for group in 0..self.linear.groups {
+            let first = group * of_group;
+            let patches = self.positions.patches(self.id, &self.linear, group, inputs);
+            let target = self.target.chunks(outputs).flat_map(|row| &row[first..first + of_group]).copied().collect();
+            let has_bias = !bias.is_empty();
+            let Some(normal) = Normal::new(patches, taps, target, of_group, has_bias, self.options.damping) else {
+                continue;
+            };
+            let rows = first * taps..(first + of_group) * taps;
+            let values = &mut values[rows.clone()];
+            layer.before += normal.error(values);
+            choose::solve(&normal, values, &anchor[rows], self.options.masks, self.options.iterations);
+            layer.after += normal.error(values);
+            if has_bias {
+                bias[first..first + of_group].copy_from_slice(&normal.bias(values));
+            }
+        }
+        layer.before /= self.linear.groups as f64;
+        layer.after /= self.linear.groups as f64;
+        if !bias.is_empty() {
+            weights.bias = Bias::Float(bias);
+        }
+    }
+
+    /// Shifts the outputs `(n, C, H, W)` of a layer that has run, and its bias, to the means of the targets.
+    fn correct_bias(&self, output: &mut [f32], weights: &mut Weights, layer: &mut Layer) {
+        let shape = self.linear.output;
+        let mut found = vec![0.0; self.target.len()];
+        self.positions.outputs(self.id, 0, shape, output, &mut found);
+        let error = |shift: &[f64]| {
+            let pairs = found.chunks(shape.channels).zip(self.target.chunks(shape.channels));
+            pairs
+                .flat_map(|(f, t)| f.iter().zip(t).zip(shift).map(|((f, t), s)| (f64::from(f - t) + s).powi(2)))
+                .sum::<f64>()
+        };
+        let mut shift = vec![0.0; shape.channels];
+        let before = error(&shift);
+        let mean = solve::means(self.target, shape.channels);
+        if !weights.bias.is_empty() {
+            shift = solve::means(&found, shape.channels).iter().zip(&mean).map(|(f, t)| t - f).collect();
+            let bias = weights.bias.values().iter().zip(&shift).map(|(b, s)| (f64::from(*b) + s) as f32).collect();
+            weights.bias = Bias::Float(bias);
+            for (i, plane) in output.chunks_mut(shape.area()).enumerate() {
+                plane.iter_mut().for_each(|y| *y += shift[i % shape.channels] as f32);
+            }
+        }
+        let spread: f64 = self
+            .target
+            .chunks(shape.channels)
+            .flat_map(|t| t.iter().zip(&mean))
+            .map(|(t, m)| (f64::from(*t) - m).powi(2))
+            .sum();
+        let spread = spread.max(f64::MIN_POSITIVE);
+        (layer.before, layer.after) = (before / spread, error(&shift) / spread);
+    }
+}
+
+#[cfg(test)]
+mod tests;
