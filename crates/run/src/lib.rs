@@ -4,6 +4,8 @@
 
 mod float;
 mod plan;
+mod session;
 
 pub use float::{Executor, Parameters, Parts};
 pub use plan::{Keep, Plan};
+pub use session::{Session, definition};
