@@ -4,11 +4,12 @@
 use rayon::prelude::*;
 use synapress_kernels::real::Real;
 use synapress_kernels::scalar::{range, round_shift, saturate};
+use synapress_kernels::wide;
 
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
-use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, LANES, Layer, Mode, front};
+use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, LANES, Lane, Layer, Mode, front};
 use crate::linear::IntegerWeights;
 use crate::shape::Shape;
 
@@ -215,6 +216,7 @@ impl Lrn {
     }
 
     /// Replaces scales by their power `-beta`.
+    #[inline(always)]
     fn invert<T: Real>(&self, scales: &mut [T]) {
         let one = T::of(1.0);
         if self.beta == 0.75 {
@@ -232,14 +234,63 @@ impl Lrn {
         }
     }
 
+    /// The scales' power `-beta`, and with the gradient and the output of each pixel `gradient * output / scale`.
+    #[inline(always)]
+    fn terms<T: Real>(&self, scales: &[T], gradient: &[T], output: &[T], power: &mut [T], terms: &mut [T]) {
+        let n = scales.len();
+        let (gradient, output, power, terms) = (&gradient[..n], &output[..n], &mut power[..n], &mut terms[..n]);
+        if self.beta == 0.75 {
+            for i in 0..n {
+                let root = scales[i].sqrt();
+                let p = T::of(1.0) / (root * root.sqrt());
+                power[i] = p;
+                // p^2 root = s^(-3/2 + 1/2)
+                terms[i] = gradient[i] * output[i] * (p * p * root);
+            }
+        } else {
+            power.copy_from_slice(scales);
+            self.invert(power);
+            for i in 0..n {
+                terms[i] = gradient[i] * output[i] / scales[i];
+            }
+        }
+    }
+
     /// The channels in a channel's window.
+    #[inline(always)]
     fn near(&self, channel: usize, channels: usize) -> std::ops::Range<usize> {
         let half = self.local_size / 2;
         channel.saturating_sub(half)..(channel + half + 1).min(channels)
     }
 }
 
+/// Sums of one term over some rows, which are `stride` apart and start at `at`.
+#[inline(always)]
+fn row_sums<T: Real>(
+    rows: &[T],
+    stride: usize,
+    at: usize,
+    which: std::ops::Range<usize>,
+    sums: &mut [T],
+    term: impl Fn(T) -> T,
+) {
+    let n = sums.len();
+    let row = |r: usize| &rows[r * stride + at..][..n];
+    if which.len() == 5 {
+        let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|r| row(which.start + r));
+        for i in 0..n {
+            sums[i] = term(a[i]) + term(b[i]) + term(c[i]) + term(d[i]) + term(e[i]);
+        }
+        return;
+    }
+    sums.fill(T::default());
+    for r in which {
+        sums.iter_mut().zip(row(r)).for_each(|(s, &x)| *s += term(x));
+    }
+}
+
 /// Sums over a square of `2 half + 1` around each pixel, in `sums`; `plane` is used up.
+#[inline(always)]
 fn box_sums<T: Copy + Default + std::ops::AddAssign>(
     plane: &mut [T],
     [height, width]: [usize; 2],
@@ -267,104 +318,123 @@ const BLOCK: usize = 256;
 /// Channels in one piece of work.
 const CHANNELS: usize = 16;
 
-impl<T: Real> Float<T> for Lrn {
-    fn forward(&self, io: Forward<'_, T>) {
-        let shape = io.output_shape;
-        let (area, len) = (shape.area(), shape.len());
-        let (k, weight) = (T::of(self.k), T::of64(f64::from(self.alpha) / self.count() as f64));
-        let keep = matches!(io.mode, Mode::Train { .. });
-        io.memo.saved.resize(if keep { io.output.len() } else { 0 }, T::default());
-        let pieces = io.output.chunks_mut(len).flat_map(|image| image.chunks_mut(CHANNELS * area));
-        let mut saved = io.memo.saved.chunks_mut(len).flat_map(|image| image.chunks_mut(CHANNELS * area));
-        let work: Vec<_> = pieces.map(|piece| (piece, saved.next())).collect();
-        let of_image = shape.channels.div_ceil(CHANNELS);
-        work.into_par_iter().enumerate().for_each(|(piece, (output, mut saved))| {
-            let image = &io.inputs[0][piece / of_image * len..][..len];
-            let first = piece % of_image * CHANNELS;
-            let mut buffers = [Vec::new(), Vec::new()];
-            for (i, output) in output.chunks_exact_mut(area).enumerate() {
-                let channel = first + i;
-                let input = &image[channel * area..][..area];
-                if self.within_channel {
-                    let [squares, sums] = &mut buffers;
-                    squares.clear();
-                    squares.extend(input.iter().map(|&x| x * x));
-                    box_sums(front(squares, area), shape.size(), self.local_size / 2, front(sums, area));
+/// Some channels of an image from `first` on, for the forward pass.
+struct Piece<'a, T> {
+    shape: Shape,
+    image: &'a [T],
+    first: usize,
+    output: &'a mut [T],
+    saved: Option<&'a mut [T]>,
+}
+
+/// Some images, for the backward pass: inputs, outputs, gradients of the outputs and scales; and the inputs' gradients.
+struct Images<'a, T> {
+    shape: Shape,
+    sources: [&'a [T]; 4],
+    target: &'a mut [T],
+    add: bool,
+    lane: &'a mut Lane<T>,
+}
+
+impl Lrn {
+    /// Normalizes channels, and keeps their scales if there is room for them.
+    #[inline(always)]
+    fn normalize<T: Real>((lrn, piece): (&Self, Piece<'_, T>)) {
+        let Piece { shape, image, first, output, mut saved } = piece;
+        let area = shape.area();
+        let (k, weight) = (T::of(lrn.k), T::of64(f64::from(lrn.alpha) / lrn.count() as f64));
+        let mut buffers = [Vec::new(), Vec::new()];
+        for (i, output) in output.chunks_exact_mut(area).enumerate() {
+            let channel = first + i;
+            let input = &image[channel * area..][..area];
+            if lrn.within_channel {
+                let [squares, sums] = &mut buffers;
+                squares.clear();
+                squares.extend(input.iter().map(|&x| x * x));
+                box_sums(squares, shape.size(), lrn.local_size / 2, front(sums, area));
+            }
+            for (block, output) in output.chunks_mut(BLOCK).enumerate() {
+                let at = block * BLOCK;
+                let scales = &mut [T::default(); BLOCK][..output.len()];
+                if lrn.within_channel {
+                    scales.copy_from_slice(&buffers[1][at..][..output.len()]);
+                } else {
+                    row_sums(image, area, at, lrn.near(channel, shape.channels), scales, |x| x * x);
                 }
-                for (block, output) in output.chunks_mut(BLOCK).enumerate() {
-                    let at = block * BLOCK;
-                    let scales = &mut [T::default(); BLOCK][..output.len()];
-                    if self.within_channel {
-                        scales.copy_from_slice(&buffers[1][at..][..output.len()]);
+                scales.iter_mut().for_each(|s| *s = k + weight * *s);
+                if let Some(saved) = &mut saved {
+                    saved[i * area + at..][..scales.len()].copy_from_slice(scales);
+                }
+                lrn.invert(scales);
+                output.iter_mut().zip(&input[at..]).zip(scales).for_each(|((o, &x), s)| *o = x * *s);
+            }
+        }
+    }
+
+    /// The gradients of some images. With `s` the saved scales:
+    /// `dx_i = dy_i s_i^-beta - 2 alpha beta / n x_i * sum of dy_j y_j / s_j` over the window, which is symmetric.
+    #[inline(always)]
+    fn differentiate<T: Real>((lrn, images): (&Self, Images<'_, T>)) {
+        let Images { shape, sources: [input, output, gradient, scales], target, add, lane } = images;
+        let area = shape.area();
+        let factor = T::of64(-2.0 * f64::from(lrn.alpha) * f64::from(lrn.beta) / lrn.count() as f64);
+        // Across channels a block of pixels goes through all channels; within one, a channel through all its pixels.
+        let (block, group) = if lrn.within_channel { (area, 1) } else { (BLOCK, shape.channels) };
+        for first in (0..target.len() / area).step_by(group) {
+            for at in (0..area).step_by(block) {
+                let width = block.min(area - at);
+                let here = |c: usize| (first + c) * area + at;
+                let terms = front(&mut lane.columns, group * width);
+                let buffer = front(&mut lane.matrix, width);
+                for (c, terms) in terms.chunks_exact_mut(width).enumerate() {
+                    let gradient = &gradient[here(c)..][..width];
+                    lrn.terms(&scales[here(c)..][..width], gradient, &output[here(c)..], buffer, terms);
+                    for ((g, &d), &p) in target[here(c)..].iter_mut().zip(gradient).zip(&*buffer) {
+                        *g = if add { *g + d * p } else { d * p };
+                    }
+                }
+                for c in 0..group {
+                    if lrn.within_channel {
+                        box_sums(terms, shape.size(), lrn.local_size / 2, buffer);
                     } else {
-                        for near in self.near(channel, shape.channels) {
-                            scales.iter_mut().zip(&image[near * area + at..]).for_each(|(s, &x)| *s += x * x);
-                        }
+                        row_sums(terms, width, 0, lrn.near(c, group), buffer, |t| t);
                     }
-                    scales.iter_mut().for_each(|s| *s = k + weight * *s);
-                    if let Some(saved) = &mut saved {
-                        saved[i * area + at..][..scales.len()].copy_from_slice(scales);
+                    for ((g, &x), &s) in target[here(c)..].iter_mut().zip(&input[here(c)..]).zip(&*buffer) {
+                        *g += factor * x * s;
                     }
-                    self.invert(scales);
-                    output.iter_mut().zip(&input[at..]).zip(scales).for_each(|((o, &x), s)| *o = x * *s);
                 }
             }
+        }
+    }
+}
+
+impl<T: Real> Float<T> for Lrn {
+    fn forward(&self, io: Forward<'_, T>) {
+        let (shape, len) = (io.output_shape, io.output_shape.len());
+        let piece = CHANNELS * shape.area();
+        let keep = matches!(io.mode, Mode::Train { .. });
+        io.memo.saved.resize(if keep { io.output.len() } else { 0 }, T::default());
+        let mut saved = io.memo.saved.chunks_mut(len).flat_map(|image| image.chunks_mut(piece));
+        let outputs = io.output.chunks_mut(len).flat_map(|image| image.chunks_mut(piece));
+        let work: Vec<_> = outputs.map(|output| (output, saved.next())).collect();
+        let pieces = shape.channels.div_ceil(CHANNELS);
+        work.into_par_iter().enumerate().for_each(|(i, (output, saved))| {
+            let image = &io.inputs[0][i / pieces * len..][..len];
+            let piece = Piece { shape, image, first: i % pieces * CHANNELS, output, saved };
+            wide::run((self, piece), Self::normalize);
         });
     }
 
-    /// With `s` the saved scales: `dx_i = dy_i s_i^-beta - 2 alpha beta / n x_i * sum of dy_j y_j / s_j` over the window,
-    /// which is symmetric.
     fn backward(&self, io: Backward<'_, T>) {
         let Some(target) = &mut io.input_gradients[0] else { return };
         let (shape, add) = (io.output_shape, target.add);
-        let (area, len) = (shape.area(), shape.len());
-        let factor = T::of64(-2.0 * f64::from(self.alpha) * f64::from(self.beta) / self.count() as f64);
-        let images = io.batch.div_ceil(LANES) * len;
-        let (outputs, gradients) = (io.output.par_chunks(images), io.output_gradient.par_chunks(images));
-        let sources = io.inputs[0].par_chunks(images).zip(io.memo.saved.par_chunks(images));
-        let work = target.data.par_chunks_mut(images).zip(outputs.zip(gradients)).zip(sources);
-        work.zip(&mut io.scratch.lanes).for_each(|(((target, (output, gradient)), (input, scales)), lane)| {
-            for image in (0..target.len()).step_by(len) {
-                // Across channels a block of pixels goes through all channels; within one, a channel through its pixels.
-                let (block, group) = if self.within_channel { (area, 1) } else { (BLOCK, shape.channels) };
-                for first in (0..shape.channels).step_by(group) {
-                    for at in (0..area).step_by(block) {
-                        let width = block.min(area - at);
-                        let terms = front(&mut lane.columns, group * width);
-                        for (c, terms) in terms.chunks_exact_mut(width).enumerate() {
-                            let here = image + (first + c) * area + at;
-                            let (output, gradient) = (&output[here..][..width], &gradient[here..][..width]);
-                            let scales = &scales[here..][..width];
-                            let power = front(&mut lane.matrix, width);
-                            power.copy_from_slice(scales);
-                            self.invert(power);
-                            for (((t, &y), &d), &s) in terms.iter_mut().zip(output).zip(gradient).zip(scales) {
-                                *t = d * y / s;
-                            }
-                            let target = &mut target[here..][..width];
-                            for ((g, &d), &p) in target.iter_mut().zip(gradient).zip(&*power) {
-                                *g = if add { *g + d * p } else { d * p };
-                            }
-                        }
-                        for c in 0..group {
-                            let here = image + (first + c) * area + at;
-                            let sums = front(&mut lane.matrix, width);
-                            if self.within_channel {
-                                box_sums(terms, shape.size(), self.local_size / 2, sums);
-                            } else {
-                                sums.fill(T::default());
-                                for near in self.near(c, group) {
-                                    sums.iter_mut().zip(&terms[near * width..]).for_each(|(s, &t)| *s += t);
-                                }
-                            }
-                            let target = &mut target[here..][..width];
-                            for ((g, &x), &s) in target.iter_mut().zip(&input[here..]).zip(&*sums) {
-                                *g += factor * x * s;
-                            }
-                        }
-                    }
-                }
-            }
+        let images = io.batch.div_ceil(LANES) * shape.len();
+        let sources = [io.inputs[0], io.output, io.output_gradient, &io.memo.saved];
+        let work = target.data.par_chunks_mut(images).zip(&mut io.scratch.lanes).enumerate();
+        work.for_each(|(i, (target, lane))| {
+            let sources = sources.map(|s| &s[i * images..][..target.len()]);
+            let images = Images { shape, sources, target, add, lane };
+            wide::run((self, images), Self::differentiate);
         });
     }
 }

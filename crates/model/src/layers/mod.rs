@@ -22,6 +22,7 @@ mod softmax;
 mod split;
 mod tanh;
 mod view;
+mod windows;
 
 pub use batch_norm::BatchNorm;
 pub use concat::Concat;

@@ -1,11 +1,11 @@
 //! Pooling: the maximum or the mean of a sliding window, with Caffe's rules of size and padding.
-//!
-//! Both are separable: rows of a window are combined first, over the whole width at once, then columns.
 
 use rayon::prelude::*;
 use synapress_kernels::real::Real;
 use synapress_kernels::scalar::{round_shift, saturate};
+use synapress_kernels::wide;
 
+use super::windows::{Axis, largest, largest_and_places, means, spread};
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer, Mode};
@@ -77,58 +77,6 @@ pub struct Pooling {
     pub pad: [usize; 2],
     /// Whether a last window that reaches beyond the padded image counts, as Caffe has it by default.
     pub round_up: bool,
-}
-
-/// One axis of a pooling layer over an image.
-#[derive(Clone, Copy, Debug)]
-struct Axis {
-    size: usize,
-    kernel: usize,
-    stride: usize,
-    pad: usize,
-    positions: usize,
-    /// First and past-the-last position whose window lies wholly inside the image.
-    inner: (usize, usize),
-}
-
-impl Axis {
-    fn new(size: usize, kernel: usize, stride: usize, pad: usize, round_up: bool) -> Option<Self> {
-        let padded = size + 2 * pad;
-        // Rounded up, a window larger than the image still has one position.
-        let last = if round_up { (padded + stride - 1).checked_sub(kernel)? } else { padded.checked_sub(kernel)? };
-        let mut positions = last / stride + 1;
-        if pad > 0 && (positions - 1) * stride >= size + pad {
-            positions -= 1;
-        }
-        if (positions - 1) * stride >= size + pad {
-            return None;
-        }
-        let first = pad.div_ceil(stride);
-        let end = (size + pad).checked_sub(kernel).map_or(0, |room| room / stride + 1).min(positions);
-        Some(Self { size, kernel, stride, pad, positions, inner: (first.min(end), end) })
-    }
-
-    /// The pixels of a window: first and past-the-last.
-    fn pixels(&self, position: usize) -> (usize, usize) {
-        let start = position * self.stride;
-        (start.saturating_sub(self.pad), (start + self.kernel - self.pad).min(self.size))
-    }
-
-    /// What a mean divides by along this axis: pixels and padding in the window.
-    fn counted(&self, position: usize) -> usize {
-        let start = position * self.stride;
-        (start + self.kernel).min(self.size + 2 * self.pad) - start
-    }
-
-    /// Positions whose window reaches beyond the image.
-    fn outer(&self) -> impl Iterator<Item = usize> + use<> {
-        (0..self.inner.0).chain(self.inner.1..self.positions)
-    }
-
-    /// The first pixel of the first window that lies wholly inside.
-    fn inner_pixel(&self) -> usize {
-        self.inner.0 * self.stride - self.pad
-    }
 }
 
 impl Pooling {
@@ -237,178 +185,28 @@ fn reciprocal(count: usize) -> (i64, i32) {
     (((1 << (scale + 1)) / count + 1) / 2, scale as i32)
 }
 
-/// Combines the rows `from..to` of a plane into one.
-fn fold_rows<T: Copy>(plane: &[T], width: usize, rows: (usize, usize), out: &mut [T], combine: impl Fn(T, T) -> T) {
-    out.copy_from_slice(&plane[rows.0 * width..][..width]);
-    for row in plane[(rows.0 + 1) * width..rows.1 * width].chunks_exact(width) {
-        for (o, x) in out.iter_mut().zip(row) {
-            *o = combine(*o, *x);
-        }
-    }
-}
-
-/// Combines the columns of each window of one row, wholly inside the image or not.
-fn fold_columns<T: Copy>(row: &[T], axis: &Axis, out: &mut [T], combine: impl Fn(T, T) -> T) {
-    for x in axis.outer() {
-        let (from, to) = axis.pixels(x);
-        out[x] = row[from + 1..to].iter().fold(row[from], |a, &b| combine(a, b));
-    }
-    let out = &mut out[axis.inner.0..axis.inner.1];
-    if out.is_empty() {
-        return;
-    }
-    let row = &row[axis.inner_pixel()..];
-    match (axis.kernel, axis.stride) {
-        (3, 1) => {
-            for (((o, &a), &b), &c) in out.iter_mut().zip(row).zip(&row[1..]).zip(&row[2..]) {
-                *o = combine(combine(a, b), c);
-            }
-        }
-        (2, 2) => {
-            for (o, pair) in out.iter_mut().zip(row.chunks_exact(2)) {
-                *o = combine(pair[0], pair[1]);
-            }
-        }
-        (3, 2) => {
-            // The last window's third column need not have a fourth beside it.
-            let (last, most) = out.split_last_mut().expect("not empty");
-            let at = 2 * most.len();
-            for ((o, pair), next) in most.iter_mut().zip(row.chunks_exact(2)).zip(row[2..].chunks_exact(2)) {
-                *o = combine(combine(pair[0], pair[1]), next[0]);
-            }
-            *last = combine(combine(row[at], row[at + 1]), row[at + 2]);
-        }
-        (kernel, stride) => {
-            for (i, o) in out.iter_mut().enumerate() {
-                let window = &row[i * stride..][..kernel];
-                *o = window[1..].iter().fold(window[0], |a, &b| combine(a, b));
-            }
-        }
-    }
-}
-
-/// The larger of two values and its place; of equal ones, the earlier in memory.
-fn first_larger<T: PartialOrd>(a: (T, u32), b: (T, u32)) -> (T, u32) {
-    if (b.0 > a.0) | ((b.0 == a.0) & (b.1 < a.1)) { b } else { a }
-}
-
 /// Planes that make a piece of work of some size.
 fn together(area: usize) -> usize {
     const PIECE: usize = 1 << 14;
     (PIECE / area).max(1)
 }
 
-/// What one piece of work needs while it goes through its planes.
-struct Lines<T> {
-    row: Vec<T>,
-    from: Vec<u32>,
-    marked: Vec<(T, u32)>,
-    line: Vec<(T, u32)>,
-}
-
-impl Pooling {
-    /// The mean of each window of one plane.
-    fn means<T: Real>([vertical, horizontal]: &[Axis; 2], plane: &[T], out: &mut [T], row: &mut [T]) {
-        for (y, line) in out.chunks_exact_mut(horizontal.positions).enumerate() {
-            fold_rows(plane, horizontal.size, vertical.pixels(y), row, |a, b| a + b);
-            fold_columns(row, horizontal, line, |a, b| a + b);
-            for (x, o) in line.iter_mut().enumerate() {
-                *o = *o / T::of64((vertical.counted(y) * horizontal.counted(x)) as f64);
-            }
-        }
-    }
-
-    /// The largest value of each window of one plane.
-    fn maxima<T: Real>([vertical, horizontal]: &[Axis; 2], plane: &[T], out: &mut [T], row: &mut [T]) {
-        for (y, line) in out.chunks_exact_mut(horizontal.positions).enumerate() {
-            fold_rows(plane, horizontal.size, vertical.pixels(y), row, T::larger);
-            fold_columns(row, horizontal, line, T::larger);
-        }
-    }
-
-    /// The largest value of each window of one plane, and the first place in the plane where it stands.
-    fn places<T: Real>(
-        [vertical, horizontal]: &[Axis; 2],
-        plane: &[T],
-        out: &mut [T],
-        places: &mut [u32],
-        lines: &mut Lines<T>,
-    ) {
-        let width = horizontal.size;
-        let outs = out.chunks_exact_mut(horizontal.positions).zip(places.chunks_exact_mut(horizontal.positions));
-        for (y, (out, places)) in outs.enumerate() {
-            let (from, to) = vertical.pixels(y);
-            lines.row.copy_from_slice(&plane[from * width..][..width]);
-            lines.from.fill((from * width) as u32);
-            for row in from + 1..to {
-                let at = (row * width) as u32;
-                for ((best, place), x) in lines.row.iter_mut().zip(&mut lines.from).zip(&plane[row * width..][..width])
-                {
-                    *place = if *x > *best { at } else { *place };
-                    *best = best.larger(*x);
-                }
-            }
-            for (x, (m, (best, place))) in lines.marked.iter_mut().zip(lines.row.iter().zip(&lines.from)).enumerate() {
-                *m = (*best, *place + x as u32);
-            }
-            fold_columns(&lines.marked, horizontal, &mut lines.line, first_larger);
-            for ((o, p), m) in out.iter_mut().zip(places).zip(&lines.line) {
-                (*o, *p) = *m;
-            }
-        }
-    }
-
-    /// Adds the gradient of the mean of each window of one plane to the window's pixels.
-    fn spread<T: Real>([vertical, horizontal]: &[Axis; 2], gradient: &[T], plane: &mut [T], row: &mut [T]) {
-        let width = horizontal.size;
-        for (y, line) in gradient.chunks_exact(horizontal.positions).enumerate() {
-            row.fill(T::default());
-            for (x, &d) in line.iter().enumerate() {
-                let (from, to) = horizontal.pixels(x);
-                let share = d / T::of64((vertical.counted(y) * horizontal.counted(x)) as f64);
-                row[from..to].iter_mut().for_each(|r| *r += share);
-            }
-            let (from, to) = vertical.pixels(y);
-            for pixels in plane[from * width..to * width].chunks_exact_mut(width) {
-                pixels.iter_mut().zip(&*row).for_each(|(p, &r)| *p += r);
-            }
-        }
-    }
-}
-
 impl<T: Real> Float<T> for Pooling {
     fn forward(&self, io: Forward<'_, T>) {
         let axes = self.known_axes(io.input_shapes[0]);
-        let (area, width) = (io.input_shapes[0].area(), axes[1].size);
-        let (out_area, out_width) = (io.output_shape.area(), axes[1].positions);
+        let (area, out_area) = (io.input_shapes[0].area(), io.output_shape.area());
         let step = together(area);
         let len = io.output.len();
         let work = io.output.par_chunks_mut(step * out_area).zip(io.inputs[0].par_chunks(step * area));
         if self.method == Method::Max && matches!(io.mode, Mode::Train { .. }) {
             io.memo.places.resize(len, 0);
-            work.zip(io.memo.places.par_chunks_mut(step * out_area)).for_each(|((out, planes), places)| {
-                let none = (T::default(), 0);
-                let mut lines = Lines {
-                    row: vec![none.0; width],
-                    from: vec![none.1; width],
-                    marked: vec![none; width],
-                    line: vec![none; out_width],
-                };
-                let outs = out.chunks_exact_mut(out_area).zip(places.chunks_exact_mut(out_area));
-                for (plane, (out, places)) in planes.chunks_exact(area).zip(outs) {
-                    Self::places(&axes, plane, out, places, &mut lines);
-                }
-            });
+            let work = work.zip(io.memo.places.par_chunks_mut(step * out_area));
+            work.for_each(|((out, planes), places)| wide::run((&axes, planes, out, places), largest_and_places));
             return;
         }
-        work.for_each(|(out, planes)| {
-            let mut row = vec![T::default(); width];
-            for (plane, out) in planes.chunks_exact(area).zip(out.chunks_exact_mut(out_area)) {
-                match self.method {
-                    Method::Max => Self::maxima(&axes, plane, out, &mut row),
-                    Method::Average => Self::means(&axes, plane, out, &mut row),
-                }
-            }
+        work.for_each(|(out, planes)| match self.method {
+            Method::Max => wide::run((&axes, planes, out), largest),
+            Method::Average => wide::run((&axes, planes, out), means),
         });
     }
 
@@ -430,7 +228,7 @@ impl<T: Real> Float<T> for Pooling {
                         let places = &places[(piece * step + i) * out_area..][..out_area];
                         places.iter().zip(gradient).for_each(|(&p, &d)| plane[p as usize] += d);
                     }
-                    Method::Average => Self::spread(&axes, gradient, plane, &mut row),
+                    Method::Average => spread(&axes, gradient, plane, &mut row),
                 }
             }
         });
