@@ -1,0 +1,69 @@
+"""A training step of GoogLeNet, batch 16, two threads: Synapress and PyTorch in turn, in one run.
+
+    python3 benches/train_step/run.py [ROUNDS]
+
+PyTorch is an optional dependency of this benchmark alone (`pip install torch numpy`); it runs as installed and with its
+allocator tuned (glibc told to keep freed memory). Prints medians over rounds and ratios, and appends the raw figures
+to `benches/train_step/results.csv`.
+"""
+
+import csv
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+TUNED = {"MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TOP_PAD_": "1073741824"}
+
+
+def seconds(command, **env):
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "RAYON_NUM_THREADS": "2", **env}
+    out = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
+    if out.returncode != 0:
+        sys.exit(f"{command[0]} failed:\n{out.stderr}")
+    return float(out.stdout.split()[-1])
+
+
+def cpu():
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":")[1].strip()
+    return platform.processor()
+
+
+def main():
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    build = ["cargo", "build", "--release", "-q", "-p", "synapress", "--example", "train_step"]
+    subprocess.run(build, cwd=ROOT, check=True)
+    ours = [str(ROOT / "target/release/examples/train_step"), "8"]
+    theirs = [sys.executable, str(HERE / "torch_step.py"), "8"]
+    contenders = {
+        "synapress": (ours, {}),
+        "pytorch as installed": (theirs, {}),
+        "pytorch, allocator tuned": (theirs, TUNED),
+    }
+    figures = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, (command, env) in contenders.items():
+            figures[name].append(seconds(command, **env))
+    path = HERE / "results.csv"
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(["cpu", "contender", "round", "seconds_per_step"])
+        for name, values in figures.items():
+            for i, value in enumerate(values):
+                writer.writerow([cpu(), name, i, value])
+    own = statistics.median(figures["synapress"])
+    print(f"{'':28}{'median s':>10}{'min':>8}{'max':>8}{'ratio':>8}")
+    for name, values in figures.items():
+        m = statistics.median(values)
+        print(f"{name:28}{m:10.3f}{min(values):8.3f}{max(values):8.3f}{m / own:8.2f}")
+
+
+main()

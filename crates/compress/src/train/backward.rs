@@ -1,0 +1,150 @@
+//! The backward pass: from gradients of the scores to gradients of all parameters.
+
+use synapress_kernels::real::Real;
+use synapress_model::layer::{InputGradient, Memo, Scratch};
+use synapress_model::{Backward, Float, Graph, Layer, NodeId};
+use synapress_run::{Executor, Parameters, Parts, Plan};
+
+/// Gradients of one batch. Buffers are kept from step to step.
+#[derive(Debug)]
+pub struct Gradients<T: Real> {
+    /// Gradients of each node's weights and bias; empty for nodes without parameters.
+    pub parameters: Vec<Parameters<T>>,
+    activations: Vec<Option<Vec<T>>>,
+    spare: Vec<Vec<T>>,
+}
+
+impl<T: Real> Default for Gradients<T> {
+    fn default() -> Self {
+        Self { parameters: Vec::new(), activations: Vec::new(), spare: Vec::new() }
+    }
+}
+
+impl<T: Real> Gradients<T>
+where
+    dyn Layer: Float<T>,
+{
+    /// Computes the gradients of the batch of the executor's last pass, which was one in training mode, from the
+    /// gradients `(n, C, H, W)` of some nodes' outputs.
+    pub fn compute(&mut self, executor: &mut Executor<T>, from: Vec<(NodeId, Vec<T>)>) {
+        let Parts { graph, plan, count, buffers, parameters, memos, scratch } = executor.parts();
+        let parts = Fixed { graph, plan, count, buffers, parameters };
+        let count = parts.graph.nodes().len();
+        if self.parameters.is_empty() {
+            self.parameters = parts
+                .parameters
+                .iter()
+                .map(|p| Parameters {
+                    weights: vec![T::default(); p.weights.len()],
+                    bias: vec![T::default(); p.bias.len()],
+                })
+                .collect();
+        }
+        for p in &mut self.parameters {
+            p.weights.fill(T::default());
+            p.bias.fill(T::default());
+        }
+        self.activations.resize_with(count, || None);
+        let input = parts.graph.input().expect("an executor has one input");
+        // Only what the parameters can influence needs a gradient: not the image.
+        let mut wanted = vec![false; count];
+        for (id, node) in parts.graph.nodes().iter().enumerate() {
+            wanted[id] = !self.parameters[id].weights.is_empty() || node.inputs.iter().any(|&i| wanted[i]);
+        }
+        wanted[input] = false;
+        for (id, gradient) in from {
+            self.activations[id] = Some(gradient);
+        }
+        for id in (0..count).rev() {
+            if let Some(gradient) = self.activations[id].take() {
+                self.node(&parts, id, gradient, &wanted, memos, scratch);
+            }
+        }
+    }
+
+    fn node(
+        &mut self,
+        parts: &Fixed<'_, T>,
+        id: NodeId,
+        mut gradient: Vec<T>,
+        wanted: &[bool],
+        memos: &mut [Memo<T>],
+        scratch: &mut Scratch<T>,
+    ) {
+        let graph = parts.graph;
+        let node = graph.node(id);
+        let activation = |i: NodeId| &parts.buffers[parts.plan.buffer[i]][..parts.count * graph.shape(i).len()];
+        let in_place = parts.plan.in_place[id];
+        let input_shapes = graph.input_shapes(id);
+        let inputs: Vec<&[T]> = node.inputs.iter().map(|&i| if in_place { &[] } else { activation(i) }).collect();
+        let mut targets: Vec<Option<(Vec<T>, bool)>> = if in_place {
+            vec![Some((std::mem::take(&mut gradient), false))]
+        } else {
+            node.inputs.iter().map(|&i| self.target(parts, i, wanted)).collect()
+        };
+        let mut input_gradients: Vec<Option<InputGradient<'_, T>>> = targets
+            .iter_mut()
+            .map(|t| t.as_mut().map(|(data, add)| InputGradient { data: data.as_mut_slice(), add: *add }))
+            .collect();
+        let own = &mut self.parameters[id];
+        let rates = &node.learning;
+        node.layer.backward(Backward {
+            batch: parts.count,
+            inputs: &inputs,
+            input_shapes: &input_shapes,
+            output: activation(id),
+            output_shape: graph.shape(id),
+            output_gradient: &gradient,
+            input_gradients: &mut input_gradients,
+            weights: &parts.parameters[id].weights,
+            weight_gradient: if rates.weights.learn == 0.0 { &mut [] } else { &mut own.weights },
+            bias_gradient: if rates.bias.learn == 0.0 { &mut [] } else { &mut own.bias },
+            memo: &mut memos[id],
+            scratch,
+        });
+        for (target, &i) in targets.into_iter().zip(&node.inputs) {
+            let Some((data, _)) = target else { continue };
+            match &mut self.activations[i] {
+                // The node reads this input a second time.
+                Some(sum) => {
+                    sum.iter_mut().zip(&data).for_each(|(s, d)| *s += *d);
+                    self.spare.push(data);
+                }
+                none => *none = Some(data),
+            }
+        }
+        if !gradient.is_empty() {
+            self.spare.push(gradient);
+        }
+    }
+
+    /// The buffer for the gradient of a node's input, and whether another reader has written to it already.
+    fn target(
+        &mut self,
+        parts: &Fixed<'_, T>,
+        input: NodeId,
+        wanted: &[bool],
+    ) -> Option<(Vec<T>, bool)> {
+        if !wanted[input] {
+            return None;
+        }
+        if let Some(data) = self.activations[input].take() {
+            return Some((data, true));
+        }
+        let len = parts.count * parts.graph.shape(input).len();
+        let best = (0..self.spare.len())
+            .min_by_key(|&i| (self.spare[i].capacity() < len, self.spare[i].capacity().abs_diff(len)));
+        let mut data = best.map(|i| self.spare.swap_remove(i)).unwrap_or_default();
+        data.resize(len, T::default());
+        Some((data, false))
+    }
+}
+
+/// The parts of an executor that a backward pass only reads.
+struct Fixed<'a, T: Real> {
+    graph: &'a Graph,
+    plan: &'a Plan,
+    count: usize,
+    buffers: &'a [Vec<T>],
+    parameters: &'a [Parameters<T>],
+}

@@ -1,0 +1,171 @@
+//! Training and retraining: of new networks from true labels, of compressed ones from their float teacher.
+
+mod backward;
+mod checkpoint;
+mod images;
+mod loss;
+mod solver;
+mod trainer;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use synapress_model::{Mode, Net};
+use synapress_run::{Executor, Keep};
+
+pub use backward::Gradients;
+pub use checkpoint::Fault;
+pub use images::Images;
+pub use loss::{Target, loss, softmax};
+pub use solver::{Policy, update};
+pub use trainer::{Rates, Trainer, logits};
+
+/// How a network is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Number of steps.
+    pub steps: usize,
+    /// Images of one step.
+    pub batch: usize,
+    /// Base learning rate.
+    pub learning_rate: f64,
+    /// How the rate changes.
+    pub policy: Policy,
+    /// Momentum.
+    pub momentum: f32,
+    /// Weight decay.
+    pub decay: f32,
+    /// Largest norm of all gradients together; larger ones are scaled down. 0 for no limit.
+    pub clip: f32,
+    /// Temperature of distillation, when there is a teacher.
+    pub temperature: f32,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            steps: 1000,
+            batch: 16,
+            learning_rate: 0.001,
+            policy: Policy::Cosine { warmup: 0 },
+            momentum: 0.9,
+            decay: 0.0,
+            clip: 0.0,
+            temperature: 2.0,
+            seed: 1,
+        }
+    }
+}
+
+/// Where training images come from.
+pub trait Batches {
+    /// Fills in the images `(n, C, H, W)` and true labels of a step. The same step gives the same images, so that an
+    /// interrupted job goes on as if it had not been.
+    ///
+    /// # Errors
+    /// When an image cannot be read.
+    fn batch(&mut self, step: usize, images: &mut Vec<f32>, labels: &mut Vec<usize>) -> Result<(), Fault>;
+}
+
+/// Where a job keeps its state, to be resumed from.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// The file, a `.syn` with the momentum beside the network.
+    pub path: PathBuf,
+    /// Steps between writes.
+    pub every: usize,
+}
+
+/// How far a job has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Steps done.
+    pub step: usize,
+    /// Steps in all.
+    pub steps: usize,
+    /// Mean loss of the last steps.
+    pub loss: f64,
+    /// Learning rate of the last step.
+    pub rate: f64,
+    /// Estimated time left.
+    pub seconds_left: f64,
+}
+
+/// Trains `net`, from true labels or, with a `teacher`, to give the teacher's scores. Weights that are zero at the start
+/// stay zero if `hold_zeros`. With a checkpoint an interrupted job goes on where it last wrote, and ends with the same
+/// bits as one that was not interrupted; the file is left in place, complete, at the end.
+///
+/// `progress` is called after every step and returns whether to go on; `false` writes the checkpoint and stops.
+///
+/// # Errors
+/// When the network cannot be trained, an image not be read or the checkpoint is of another job.
+pub fn train(
+    net: &Net,
+    teacher: Option<&Net>,
+    batches: &mut dyn Batches,
+    hold_zeros: bool,
+    options: &Options,
+    checkpoint: Option<&Checkpoint>,
+    progress: &mut dyn FnMut(Progress) -> bool,
+) -> Result<Net, Fault> {
+    let mut trainer = Trainer::new(net, options.batch, hold_zeros)?;
+    let job = checkpoint::fingerprint(net, teacher, options);
+    let mut first = 0;
+    if let Some(c) = checkpoint
+        && let Some(step) = checkpoint::resume(&c.path, job, &mut trainer, options.batch, hold_zeros)?
+    {
+        first = step;
+    }
+    let mut teacher = match teacher {
+        Some(net) => Some((Executor::<f32>::new(net, options.batch, Keep::Output)?, logits(&net.graph))),
+        None => None,
+    };
+    let (mut images, mut labels) = (Vec::new(), Vec::new());
+    let (started, mut smooth) = (Instant::now(), None);
+    for step in first..options.steps {
+        batches.batch(step, &mut images, &mut labels)?;
+        let target = match &mut teacher {
+            None => Target::Labels(&labels),
+            Some((executor, heads)) => {
+                executor.forward(&images, Mode::Infer);
+                let (head, _) = heads[heads.len() - 1];
+                Target::Teacher { logits: executor.activation(head), temperature: options.temperature }
+            }
+        };
+        let rate = options.policy.rate(options.learning_rate, step, options.steps);
+        let rates = Rates {
+            learn: rate as f32,
+            momentum: options.momentum,
+            decay: options.decay,
+            clip: if options.clip > 0.0 { options.clip } else { f32::INFINITY },
+        };
+        let seed = options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (step as u64).wrapping_mul(0xd1b5_4a32_d192_ed03);
+        let loss = trainer.step(&images, target, rates, seed);
+        if !loss.is_finite() {
+            return Err(Fault::Diverged { step });
+        }
+        smooth = Some(smooth.map_or(loss, |s: f64| 0.95 * s + 0.05 * loss));
+        let done = step + 1;
+        let each = started.elapsed().as_secs_f64() / (done - first) as f64;
+        let go_on = progress(Progress {
+            step: done,
+            steps: options.steps,
+            loss: smooth.unwrap_or(loss),
+            rate,
+            seconds_left: each * (options.steps - done) as f64,
+        });
+        if let Some(c) = checkpoint
+            && (!go_on || done == options.steps || done % c.every.max(1) == 0)
+        {
+            checkpoint::write(&c.path, job, done, &mut trainer)?;
+        }
+        if !go_on {
+            return Err(Fault::Stopped { step: done });
+        }
+    }
+    Ok(trainer.net())
+}

@@ -1,0 +1,224 @@
+//! Training steps: forward, loss, backward, update, for networks that are dense, pruned or grouped.
+
+use synapress_model::{Centroids, Error, ErrorKind, Form, Graph, Mode, Net, NodeId, Weights};
+use synapress_run::{Executor, Keep};
+
+use super::backward::Gradients;
+use super::loss::{Target, loss};
+use super::solver::update;
+
+/// Rates of one training step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// Learning rate, before each parameter's own factor.
+    pub learn: f32,
+    /// Momentum.
+    pub momentum: f32,
+    /// Weight decay, before each parameter's own factor.
+    pub decay: f32,
+    /// Gradients are scaled down to this Euclidean norm over all parameters; infinite for no limit.
+    pub clip: f32,
+}
+
+/// How a node's weights are represented while they are trained.
+#[derive(Clone, Debug)]
+enum Slot {
+    /// Each weight learns by itself; zeros are held at zero if the network is pruned.
+    Dense { velocity: Vec<f32> },
+    /// The centroids learn: the gradient of one is the sum of its members'. Centroid 0 stays zero.
+    Grouped { index: Vec<u16>, values: Vec<f32>, velocity: Vec<f32>, gradient: Vec<f32> },
+    /// Nothing learns: no weights, or both rates are zero.
+    Still,
+}
+
+/// Trains a network step by step. Same seed and batches, same bits, whatever the number of threads.
+#[derive(Debug)]
+pub struct Trainer {
+    net: Net,
+    executor: Executor<f32>,
+    gradients: Gradients<f32>,
+    slots: Vec<Slot>,
+    bias_velocity: Vec<Vec<f32>>,
+    heads: Vec<(NodeId, f32)>,
+    hold_zeros: bool,
+}
+
+/// The nodes whose outputs are scores before softmax, with the weight of their loss; the main classifier last.
+pub fn logits(graph: &Graph) -> Vec<(NodeId, f32)> {
+    let of = |&head: &NodeId| match (graph.node(head).layer.loss_weight(), &graph.node(head).inputs[..]) {
+        (Some(weight), &[input]) => (input, weight),
+        _ => (head, 1.0),
+    };
+    graph.heads().iter().map(of).collect()
+}
+
+impl Trainer {
+    /// Prepares training of `net` in batches of up to `batch` images. With `hold_zeros`, weights that are exactly zero
+    /// are pruned and stay so.
+    ///
+    /// # Errors
+    /// When the network cannot be executed, or is quantized already.
+    pub fn new(net: &Net, batch: usize, hold_zeros: bool) -> Result<Self, Error> {
+        let executor = Executor::new(net, batch, Keep::Train)?;
+        let mut slots = Vec::new();
+        for (node, weights) in net.graph.nodes().iter().zip(&net.weights) {
+            let rates = [node.learning.weights.learn, node.learning.bias.learn];
+            let slot = match weights {
+                Some(w) if node.layer.learns() && rates != [0.0, 0.0] => {
+                    slot(w).map_err(|e| e.at_layer(&node.name))?
+                }
+                _ => Slot::Still,
+            };
+            slots.push(slot);
+        }
+        let bias_velocity =
+            net.weights.iter().map(|w| vec![0.0; w.as_ref().map_or(0, |w| w.bias.len())]).collect();
+        Ok(Self {
+            heads: logits(&net.graph),
+            gradients: Gradients::default(),
+            net: net.clone(),
+            executor,
+            slots,
+            bias_velocity,
+            hold_zeros,
+        })
+    }
+
+    /// One step on a batch of images `(n, C, H, W)`; returns the mean loss of the main classifier before the update.
+    pub fn step(&mut self, images: &[f32], target: Target<'_>, rates: Rates, seed: u64) -> f64 {
+        self.executor.forward(images, Mode::Train { seed });
+        let mut from = Vec::with_capacity(self.heads.len());
+        let mut total = 0.0;
+        for &(node, weight) in &self.heads {
+            let scores = self.executor.activation(node);
+            let classes = self.executor.graph().shape(node).len();
+            let mut gradient = vec![0.0; scores.len()];
+            total = loss(scores, classes, target, weight, &mut gradient);
+            from.push((node, gradient));
+        }
+        self.gradients.compute(&mut self.executor, from);
+        self.update(rates);
+        total
+    }
+
+    fn update(&mut self, rates: Rates) {
+        let scale = self.clip(rates.clip);
+        let parts = self.executor.parts();
+        for (id, slot) in self.slots.iter_mut().enumerate() {
+            if matches!(slot, Slot::Still) {
+                continue;
+            }
+            let learning = &parts.graph.node(id).learning;
+            let gradient = &mut self.gradients.parameters[id];
+            if scale != 1.0 {
+                gradient.weights.iter_mut().chain(&mut gradient.bias).for_each(|g| *g *= scale);
+            }
+            let own = &mut parts.parameters[id];
+            let rate = rates.learn * learning.weights.learn;
+            let decay = rates.decay * learning.weights.decay;
+            match slot {
+                Slot::Dense { velocity } => {
+                    update(&mut own.weights, velocity, &gradient.weights, rate, rates.momentum, decay, self.hold_zeros);
+                }
+                Slot::Grouped { index, values, velocity, gradient: sums } => {
+                    sums.fill(0.0);
+                    for (&i, &g) in index.iter().zip(&gradient.weights) {
+                        sums[usize::from(i)] += g;
+                    }
+                    sums[0] = 0.0;
+                    update(values, velocity, sums, rate, rates.momentum, decay, true);
+                    for (w, &i) in own.weights.iter_mut().zip(index.iter()) {
+                        *w = values[usize::from(i)];
+                    }
+                }
+                Slot::Still => {}
+            }
+            let rate = rates.learn * learning.bias.learn;
+            let decay = rates.decay * learning.bias.decay;
+            let velocity = &mut self.bias_velocity[id];
+            update(&mut own.bias, velocity, &gradient.bias, rate, rates.momentum, decay, false);
+            parts.memos[id].weights_changed();
+        }
+    }
+
+    /// The factor that brings the gradients' norm down to `limit`.
+    fn clip(&self, limit: f32) -> f32 {
+        if !limit.is_finite() {
+            return 1.0;
+        }
+        let square = |v: &[f32]| v.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>();
+        let norm = self.gradients.parameters.iter().map(|p| square(&p.weights) + square(&p.bias)).sum::<f64>().sqrt();
+        if norm > f64::from(limit) { (f64::from(limit) / norm) as f32 } else { 1.0 }
+    }
+
+    /// The executor, for inference with the weights as they are.
+    pub fn executor(&mut self) -> &mut Executor<f32> {
+        &mut self.executor
+    }
+
+    /// The network as trained so far.
+    pub fn net(&mut self) -> Net {
+        let parts = self.executor.parts();
+        for (id, slot) in self.slots.iter().enumerate() {
+            let Some(weights) = &mut self.net.weights[id] else { continue };
+            match (slot, &mut weights.form) {
+                (Slot::Dense { .. }, Form::Dense(w)) => w.copy_from_slice(&parts.parameters[id].weights),
+                (Slot::Grouped { values, .. }, Form::Coded { centroids, .. }) => {
+                    *centroids = Centroids::Float(values.clone());
+                }
+                _ => continue,
+            }
+            if let synapress_model::Bias::Float(bias) = &mut weights.bias {
+                bias.copy_from_slice(&parts.parameters[id].bias);
+            }
+        }
+        self.net.clone()
+    }
+
+    /// Momentum of every parameter, in a fixed order: what a checkpoint keeps besides the network.
+    pub fn momentum(&self) -> impl Iterator<Item = &[f32]> {
+        self.slots.iter().zip(&self.bias_velocity).flat_map(|(slot, bias)| {
+            let weights: &[f32] = match slot {
+                Slot::Dense { velocity } | Slot::Grouped { velocity, .. } => velocity,
+                Slot::Still => &[],
+            };
+            [weights, bias]
+        })
+    }
+
+    /// Takes momentum that [`Trainer::momentum`] gave, one after the other.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] when it has another length.
+    pub fn set_momentum(&mut self, mut from: &[f32]) -> Result<(), Error> {
+        let fault = || Error::new(ErrorKind::Weights, "the checkpoint's momentum is of another network");
+        for (slot, bias) in self.slots.iter_mut().zip(&mut self.bias_velocity) {
+            let weights: &mut [f32] = match slot {
+                Slot::Dense { velocity } | Slot::Grouped { velocity, .. } => velocity,
+                Slot::Still => &mut [],
+            };
+            for to in [weights, bias] {
+                let (front, rest) = from.split_at_checked(to.len()).ok_or_else(fault)?;
+                to.copy_from_slice(front);
+                from = rest;
+            }
+        }
+        if from.is_empty() { Ok(()) } else { Err(fault()) }
+    }
+}
+
+fn slot(weights: &Weights) -> Result<Slot, Error> {
+    match &weights.form {
+        Form::Dense(w) => Ok(Slot::Dense { velocity: vec![0.0; w.len()] }),
+        Form::Coded { centroids: Centroids::Float(values), index } => Ok(Slot::Grouped {
+            index: index.clone(),
+            values: values.clone(),
+            velocity: vec![0.0; values.len()],
+            gradient: vec![0.0; values.len()],
+        }),
+        _ => Err(Error::new(
+            ErrorKind::Format,
+            "the layer is quantized, and integers cannot be retrained; retrain before `quantize`",
+        )),
+    }
+}
