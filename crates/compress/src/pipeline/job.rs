@@ -93,14 +93,8 @@ impl Job<'_> {
             return Ok(net.clone());
         }
         let shape = net.graph.shape(net.graph.input()?);
-        let mut images = Images::new(
-            self.calibration,
-            self.preprocess,
-            shape,
-            self.augment.clone(),
-            options.batch,
-            options.seed,
-        );
+        let mut images =
+            Images::new(self.calibration, self.preprocess, shape, self.augment.clone(), options.batch, options.seed);
         let checkpoint = self.work.checkpoint(name);
         let doing = format!("training {name}");
         let watch = &mut *self.watch;
@@ -108,8 +102,7 @@ impl Job<'_> {
             let remark = format!("steps, loss {:.4}, {:.0} s left", p.loss, p.seconds_left);
             watch(Event { doing: &doing, done: p.step, all: p.steps, remark })
         };
-        let trained =
-            train::train(net, teacher, &mut images, hold_zeros, options, checkpoint.as_ref(), &mut progress);
+        let trained = train::train(net, teacher, &mut images, hold_zeros, options, checkpoint.as_ref(), &mut progress);
         match trained {
             Err(Fault::Stopped { .. }) => Err(Error::Stopped),
             other => Ok(other?),

@@ -1,0 +1,105 @@
+//! `classify`: labels and probabilities of single images.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::{Value, json};
+use synapress_compress::data::{Image, MOST_BYTES, preprocess};
+use synapress_compress::evaluate::log_probabilities;
+
+use super::Run;
+use super::eval::classifier;
+use crate::images::{Preparation, preprocess_of};
+use crate::model::Source;
+use crate::output::{Output, table};
+
+/// Name the classes of single images, the most probable five
+#[derive(Args, Debug)]
+pub struct Classify {
+    /// The network: FILE.syn (any other MODEL must have its weights inside)
+    model: PathBuf,
+    /// JPEG, PNG, BMP or PNM files
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<PathBuf>,
+    /// How many classes to print for each image
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    top: usize,
+    /// Weights of a MODEL that is no .syn
+    #[arg(long, value_name = "WEIGHTS")]
+    weights: Option<PathBuf>,
+    /// Execute a quantized network in floating point, as a simulation
+    #[arg(long)]
+    float: bool,
+    #[command(flatten)]
+    preparation: Preparation,
+    #[command(flatten)]
+    output: Output,
+}
+
+struct Guess {
+    class: usize,
+    label: String,
+    probability: f64,
+}
+
+impl Run for Classify {
+    const NAME: &'static str = "classify";
+
+    fn run(self) -> Result<()> {
+        let mut net = Source::new(&self.model, self.weights.as_deref()).open_complete()?;
+        self.preparation.apply(&mut net)?;
+        let mut classifier = classifier(&net, 1, self.float).with_context(|| self.model.display().to_string())?;
+        let preprocess = preprocess_of(&net);
+        let shape = classifier.input();
+        let (mut pixels, mut scores) = (vec![0.0; shape.len()], Vec::new());
+        let mut answers = Vec::new();
+        for path in &self.images {
+            let place = || path.display().to_string();
+            let image = read(path).with_context(place)?;
+            preprocess::apply(&image, &preprocess, shape, &mut pixels)?;
+            classifier.scores(&pixels, &mut scores).with_context(place)?;
+            log_probabilities(&mut scores, classifier.kind());
+            let mut order: Vec<usize> = (0..scores.len()).collect();
+            order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
+            let label = |class: usize| net.about.labels.get(class).cloned().unwrap_or_else(|| format!("class {class}"));
+            let guesses: Vec<Guess> = order
+                .into_iter()
+                .take(self.top.max(1))
+                .map(|class| Guess { class, label: label(class), probability: f64::from(scores[class]).exp() })
+                .collect();
+            answers.push((place(), guesses));
+        }
+        self.output.answer(&json(&answers), || text(&answers))
+    }
+}
+
+fn read(path: &Path) -> Result<Image> {
+    let mut bytes = Vec::new();
+    // One byte more than is allowed tells a file that is too long.
+    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        anyhow::bail!("over the limit of {MOST_BYTES} bytes");
+    }
+    Image::decode(&bytes).map_err(anyhow::Error::msg)
+}
+
+fn json(answers: &[(String, Vec<Guess>)]) -> Value {
+    let guess = |g: &Guess| json!({ "class": g.class, "label": g.label, "probability": g.probability });
+    let image = |(name, guesses): &(String, Vec<Guess>)| json!({ "image": name, "top": guesses.iter().map(guess).collect::<Vec<_>>() });
+    json!({ "images": answers.iter().map(image).collect::<Vec<_>>() })
+}
+
+fn text(answers: &[(String, Vec<Guess>)]) -> String {
+    let mut text = String::new();
+    for (name, guesses) in answers {
+        let mut out = table(&["label", "class", "probability"]);
+        for g in guesses {
+            out.add_row([g.label.clone(), g.class.to_string(), format!("{:.2}%", 100.0 * g.probability)]);
+        }
+        text += &format!("{name}\n{out}\n");
+    }
+    text
+}

@@ -1,0 +1,60 @@
+//! `encode`: any network as synapse code.
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+
+use super::Run;
+use crate::images::Preparation;
+use crate::model::{Source, Target};
+use crate::output::{Output, bytes};
+
+/// Turn any network into synapse code
+#[derive(Args, Debug)]
+pub struct Encode {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    target: Target,
+    /// Fold BatchNorm and Scale into the convolutions before them
+    #[arg(long)]
+    fold: bool,
+    #[command(flatten)]
+    preparation: Preparation,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Run for Encode {
+    const NAME: &'static str = "encode";
+
+    fn run(self) -> Result<()> {
+        self.target.check()?;
+        let mut net = self.source.open_complete()?;
+        self.preparation.apply(&mut net)?;
+        let layers = net.graph.nodes().len();
+        if self.fold {
+            net = synapress_model::fold::fold_batch_norm(&net)?;
+        }
+        let folded = layers - net.graph.nodes().len();
+        let made = format!("encode {}{}", self.source, if self.fold { " --fold" } else { "" });
+        let size = self.target.write(&mut net, Some(made))?;
+        let float = net.parameters() * 4;
+        let json = json!({
+            "output": self.target.path.display().to_string(),
+            "bytes": size,
+            "float_bytes": float,
+            "ratio": float as f64 / size as f64,
+            "folded_layers": folded,
+        });
+        self.output.answer(&json, || {
+            let folded = if self.fold { format!("; {folded} layers folded") } else { String::new() };
+            format!(
+                "{}: {} ({:.2}x smaller than float){folded}",
+                self.target.path.display(),
+                bytes(size),
+                float as f64 / size as f64
+            )
+        })
+    }
+}

@@ -1,0 +1,141 @@
+//! `prune`: synapse pruning (SP), by a ratio, a sparsity or a search, in rounds with re-solve and retraining.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use clap::{ArgGroup, Args};
+use serde_json::{Value, json};
+use synapress_compress::pipeline::{Prune as Settings, Threshold};
+use synapress_compress::prune::{self, Target as Sparsity, resolve};
+use synapress_compress::train::Options;
+use synapress_model::Net;
+
+use super::{Run, usage};
+use crate::job::{Keeping, Material, Teaching, parse_layer};
+use crate::model::{Source, Target};
+use crate::output::{Output, table, thousands};
+use crate::training::Training;
+
+/// Set weights below each layer's threshold to zero (SP), and retrain
+///
+/// The threshold of a layer is a ratio times the standard deviation of its weights. With --data the survivors are
+/// re-solved layer by layer after each round, and retrained from the scores of the unpruned network.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("how").required(true).args(["ratio", "sparsity", "search"]))]
+pub struct Prune {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    target: Target,
+    /// One pruning ratio for every layer
+    #[arg(long, value_name = "R")]
+    ratio: Option<f64>,
+    /// Share of zeros of the whole network, such as 0.6713, by one ratio for every layer
+    #[arg(long, value_name = "S")]
+    sparsity: Option<f64>,
+    /// Search each layer's ratio: raise it while the loss of accuracy on --data stays within --tolerance
+    #[arg(long, requires = "data")]
+    search: bool,
+    /// Points of top-1 that a search may lose on the calibration images, in each round
+    #[arg(long, value_name = "POINTS", default_value_t = 1.0)]
+    tolerance: f64,
+    /// A layer's own ratio or sparsity, as the network's is given
+    #[arg(long, value_name = "NAME=X", value_parser = parse_layer::<f64>)]
+    layer: Vec<(String, f64)>,
+    /// A layer to leave as it is
+    #[arg(long, value_name = "NAME")]
+    exclude: Vec<String>,
+    /// Rounds over which the sparsity rises to its target
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// Calibration images that survivors are re-solved with; 0: no re-solve
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    resolve_images: usize,
+    #[command(flatten)]
+    material: Material,
+    #[command(flatten)]
+    teaching: Teaching,
+    #[command(flatten)]
+    training: Training,
+    #[command(flatten)]
+    keeping: Keeping,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Run for Prune {
+    const NAME: &'static str = "prune";
+
+    fn run(self) -> Result<()> {
+        self.target.check()?;
+        let bench = self.material.bench(self.source.open_complete()?)?;
+        let threshold = self.threshold(&bench.net)?;
+        let images = bench.calibration.as_ref().map_or(0, |d| d.len());
+        let base = Options { steps: if images > 0 { 200 } else { 0 }, ..Options::default() };
+        let retrain = self.training.options(images, base)?;
+        if images == 0 && retrain.steps > 0 {
+            return Err(usage("retraining needs images; give --data"));
+        }
+        let settings = Settings {
+            threshold,
+            rounds: self.rounds.into(),
+            images: if images > 0 { self.resolve_images.min(images) } else { 0 },
+            resolve: resolve::Options { seed: retrain.seed, ..resolve::Options::default() },
+            last: retrain.clone(),
+            retrain,
+        };
+        let float = self.teaching.teacher(&bench.net)?;
+        let describe = format!("prune {settings:?} {:?}", self.teaching);
+        let done = bench.work(&self.target, &describe, &self.training, &self.keeping, |job| {
+            let net = job.prune(&bench.net, &float, self.teaching.from_labels, &settings)?;
+            let (json, text) = report(&net);
+            Ok((net, json, text))
+        })?;
+        self.output.answer(&done.json, || done.text)
+    }
+}
+
+impl Prune {
+    fn threshold(&self, net: &Net) -> Result<Threshold> {
+        let own: BTreeMap<String, f64> = self.layer.iter().cloned().collect();
+        if let Some(sparsity) = self.sparsity {
+            let target = Sparsity { sparsity, layers: own, exclude: self.exclude.iter().cloned().collect() };
+            // Faults show before any work is done.
+            prune::ratios_for(net, &target)?;
+            return Ok(Threshold::Sparsity(target));
+        }
+        let mut ratios = own;
+        if let Some(ratio) = self.ratio {
+            for id in net.synaptic() {
+                ratios.entry(net.graph.node(id).name.clone()).or_insert(ratio);
+            }
+        }
+        for name in &self.exclude {
+            if ratios.remove(name).is_none() {
+                return Err(usage(format!("--exclude {name}: there is no such convolution or fully connected layer")));
+            }
+        }
+        prune::apply(net, &ratios)?;
+        Ok(Threshold::Ratios(ratios))
+    }
+}
+
+fn report(net: &Net) -> (Value, String) {
+    let mut out = table(&["layer", "weights", "zero", "sparsity"]);
+    let mut layers = Vec::new();
+    for id in net.synaptic() {
+        let Some(weights) = &net.weights[id] else { continue };
+        let (name, all, zeros) = (&net.graph.node(id).name, weights.len(), weights.zeros());
+        let sparsity = zeros as f64 / all.max(1) as f64;
+        out.add_row([
+            name.clone(),
+            thousands(all as u64),
+            thousands(zeros as u64),
+            format!("{:.2}%", 100.0 * sparsity),
+        ]);
+        layers.push(json!({ "name": name, "weights": all, "zeros": zeros, "sparsity": sparsity }));
+    }
+    let sparsity = prune::sparsity(net);
+    let text = format!("{out}\n{:.2}% of the weights are zero", 100.0 * sparsity);
+    (json!({ "sparsity": sparsity, "layers": layers }), text)
+}

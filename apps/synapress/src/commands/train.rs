@@ -1,0 +1,70 @@
+//! `train`: a network from its fillers, or from the weights it has, on labelled images.
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::json;
+use synapress_compress::prune;
+use synapress_compress::train::{Options, Policy};
+use synapress_import::fill;
+
+use super::{Run, usage};
+use crate::job::{Keeping, Material, Teaching};
+use crate::model::{Source, Target};
+use crate::output::Output;
+use crate::training::Training;
+
+/// Train a network, from its fillers where it has no weights
+///
+/// A network of which more than a hundredth of the weights are zero is pruned: its zeros stay zero. A checkpoint is
+/// kept beside the output; a run that was interrupted goes on from there when the same command is given again.
+#[derive(Args, Debug)]
+pub struct Train {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    material: Material,
+    #[command(flatten)]
+    teaching: Teaching,
+    #[command(flatten)]
+    training: Training,
+    #[command(flatten)]
+    keeping: Keeping,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Run for Train {
+    const NAME: &'static str = "train";
+
+    fn run(self) -> Result<()> {
+        self.target.check()?;
+        let mut net = self.source.open_for_training()?;
+        let hold_zeros = prune::sparsity(&net) > 0.01;
+        if net.integers.is_some() {
+            return Err(usage("a quantized network cannot be trained; train before `quantize`"));
+        }
+        fill(&mut net, self.training.seed.unwrap_or(Options::default().seed))?;
+        let bench = self.material.bench(net)?;
+        let images = bench.calibration("training")?.len();
+        let base = Options {
+            steps: images.saturating_mul(10).div_ceil(16),
+            learning_rate: 0.01,
+            policy: Policy::Cosine { warmup: 0 },
+            decay: 0.0005,
+            ..Options::default()
+        };
+        let options = self.training.options(images, base)?;
+        // Without a word of a teacher true labels are meant.
+        let teacher = if self.teaching.is_given() { Some(self.teaching.teacher(&bench.net)?) } else { None };
+        let settings = format!("train {options:?} {hold_zeros} {:?}", self.teaching);
+        let done = bench.work(&self.target, &settings, &self.training, &self.keeping, |job| {
+            let mut net = job.retrain("train", &bench.net, teacher.as_ref(), hold_zeros, &options)?;
+            net.about.history.push(format!("train for {} steps of {} images", options.steps, options.batch));
+            let json = json!({ "steps": options.steps, "images": images });
+            Ok((net, json, format!("trained for {} steps of {} images", options.steps, options.batch)))
+        })?;
+        self.output.answer(&done.json, || done.text)
+    }
+}

@@ -1,0 +1,231 @@
+//! What the commands that change a network have in common: images to work with, a teacher, a working directory beside
+//! the output, progress and ctrl-C, and an evaluation at the end.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::Value;
+use synapress_compress::data::Dataset;
+use synapress_compress::evaluate::{Evaluation, Paired, compare};
+use synapress_compress::pipeline::{Error, Event, Job, Work, fingerprint};
+use synapress_model::{Net, Preprocess};
+
+use crate::commands::usage;
+use crate::images::{Preparation, Selection, preprocess_of};
+use crate::interrupt::Interrupt;
+use crate::model::{Source, Target};
+use crate::output::{Progress, bytes, table};
+use crate::training::Training;
+
+/// Images to work with.
+#[derive(Args, Clone, Debug)]
+pub struct Material {
+    /// Images to calibrate and retrain with: a list file, a folder of class folders, or a .tar of them
+    #[arg(long, value_name = "LIST")]
+    pub data: Option<PathBuf>,
+    /// Images to evaluate on, before and after
+    #[arg(long, value_name = "LIST")]
+    pub val: Option<PathBuf>,
+    #[command(flatten)]
+    pub preparation: Preparation,
+    #[command(flatten)]
+    pub selection: Selection,
+}
+
+/// Where a network's soft labels come from.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Distillation")]
+pub struct Teaching {
+    /// The network whose scores are learned; by default the one that is compressed, as it is given
+    #[arg(long, value_name = "MODEL")]
+    teacher: Option<PathBuf>,
+    /// The teacher's weights
+    #[arg(long, value_name = "WEIGHTS", requires = "teacher")]
+    teacher_weights: Option<PathBuf>,
+    /// Learn from the images' labels instead
+    #[arg(long, conflicts_with = "teacher")]
+    pub from_labels: bool,
+}
+
+/// What becomes of the working directory.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Keeping {
+    /// Keep the working directory OUT.syn.work with every stage when all is done
+    #[arg(long)]
+    pub keep_work: bool,
+}
+
+impl Teaching {
+    /// Whether anything is said of a teacher.
+    pub fn is_given(&self) -> bool {
+        self.teacher.is_some()
+    }
+
+    /// The teacher: another network, or the one given.
+    pub fn teacher(&self, net: &Net) -> Result<Net> {
+        match &self.teacher {
+            Some(model) => Source::new(model, self.teacher_weights.as_deref()).open_complete(),
+            None => Ok(net.clone()),
+        }
+    }
+}
+
+/// A network at work, and what it is worked with.
+#[derive(Debug)]
+pub struct Bench {
+    /// The network as it was given, with its preprocessing.
+    pub net: Net,
+    /// Calibration and training images; a single grey image when none are given and none are needed.
+    pub calibration: Option<Dataset>,
+    /// Images to evaluate on.
+    pub validation: Option<Dataset>,
+    preprocess: Preprocess,
+}
+
+impl Material {
+    /// Opens what is given, for a network.
+    pub fn bench(&self, mut net: Net) -> Result<Bench> {
+        self.preparation.apply(&mut net)?;
+        let calibration = self.data.as_deref().map(|p| self.selection.open_checked(p, &mut net)).transpose()?;
+        let everything = Selection { limit: None, ..self.selection };
+        let validation = self.val.as_deref().map(|p| everything.open_checked(p, &mut net)).transpose()?;
+        let preprocess = match (&calibration, &validation) {
+            (None, None) => net.about.preprocess.clone().unwrap_or_default(),
+            _ => preprocess_of(&net),
+        };
+        if calibration.is_some() || validation.is_some() {
+            // From here on it travels with the network.
+            net.about.preprocess = Some(preprocess.clone());
+        }
+        Ok(Bench { net, calibration, validation, preprocess })
+    }
+}
+
+impl Bench {
+    /// The calibration images, which this command cannot do without.
+    pub fn calibration(&self, what: &str) -> Result<&Dataset> {
+        self.calibration.as_ref().ok_or_else(|| usage(format!("{what} needs images; give --data")))
+    }
+
+    /// Does a job with a working directory beside the output, which is removed when the output is written. `settings`
+    /// describes all that the result depends on besides network and images.
+    pub fn work(
+        &self,
+        target: &Target,
+        settings: &str,
+        training: &Training,
+        keeping: &Keeping,
+        act: impl FnOnce(&mut Job<'_>) -> Result<(Net, Value, String), Error>,
+    ) -> Result<Done> {
+        let folder = target.beside(".work");
+        let augment = training.augment();
+        let images = |d: &Dataset| format!("{} ({} images)", d.source(), d.len());
+        let describe = format!(
+            "synapress {} {settings}\nnetwork {:016x}\ncalibration {}\nvalidation {}\n{:?}\n{augment:?}\n",
+            env!("CARGO_PKG_VERSION"),
+            fingerprint(&self.net),
+            self.calibration.as_ref().map_or_else(String::new, images),
+            self.validation.as_ref().map_or_else(String::new, images),
+            self.preprocess,
+        );
+        let work = Work::open(&folder, &describe, training.checkpoint_every)?;
+        let interrupt = Interrupt::watch()?;
+        let mut progress = Progress::new();
+        let mut watch = |e: Event<'_>| {
+            progress.at(e.doing, e.done, e.all, &e.remark);
+            !interrupt.asked()
+        };
+        let nothing;
+        let calibration = match (&self.calibration, &self.validation) {
+            (Some(set), _) | (None, Some(set)) => set,
+            (None, None) => {
+                let grey = synapress_compress::data::Image::new(1, 1, vec![128; 3]).map_err(anyhow::Error::msg)?;
+                nothing = Dataset::from_images("no images", vec![(grey, 0)], Vec::new())?;
+                &nothing
+            }
+        };
+        let mut job = Job {
+            calibration,
+            preprocess: &self.preprocess,
+            augment: &augment,
+            batch: 16,
+            work: &work,
+            watch: &mut watch,
+        };
+        let (mut net, json, text) = act(&mut job)?;
+        let evaluated = match &self.validation {
+            None => None,
+            Some(set) => {
+                let before = match self.net.verify().is_ok() {
+                    true => Some(job.measure("before", &self.net, set)?),
+                    false => None,
+                };
+                Some((before, job.measure("after", &net, set)?))
+            }
+        };
+        drop(progress);
+        let size = target.write(&mut net, None)?;
+        if !keeping.keep_work {
+            std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        }
+        Done::new(net, target, size, json, text, evaluated)
+    }
+}
+
+/// A job that is done.
+#[derive(Debug)]
+pub struct Done {
+    /// What is printed with `--json`.
+    pub json: Value,
+    /// What is printed without.
+    pub text: String,
+}
+
+impl Done {
+    fn new(
+        net: Net,
+        target: &Target,
+        size: u64,
+        mut json: Value,
+        mut text: String,
+        evaluated: Option<(Option<Evaluation>, Evaluation)>,
+    ) -> Result<Self> {
+        let float = net.parameters() * 4;
+        let ratio = float as f64 / size as f64;
+        json["output"] = target.path.display().to_string().into();
+        json["bytes"] = size.into();
+        json["float_bytes"] = float.into();
+        json["ratio"] = ratio.into();
+        text += &format!("\n{}: {} ({ratio:.2}x smaller than float)", target.path.display(), bytes(size));
+        if let Some((before, after)) = evaluated {
+            let paired = before.as_ref().map(|b| compare(&after, b)).transpose()?;
+            let mut out = table(&["validation", "top-1 %", "top-5 %"]);
+            let row =
+                |name: &str, e: &Evaluation| [name.to_owned(), format!("{:.2}", e.top1), format!("{:.2}", e.top5)];
+            if let Some(before) = &before {
+                out.add_row(row("before", before));
+            }
+            out.add_row(row("after", &after));
+            text += &format!("\n{out}");
+            if let Some(Paired { images, top1, .. }) = paired {
+                let [low, high] = top1.interval;
+                text += &format!(
+                    "\n{:+.2} points of top-1 on {images} images (95% interval {low:+.2} to {high:+.2})",
+                    top1.points
+                );
+            }
+            json["before"] = serde_json::to_value(&before)?;
+            json["after"] = serde_json::to_value(&after)?;
+            json["difference"] = serde_json::to_value(paired)?;
+        }
+        Ok(Self { json, text: text.trim_start().to_owned() })
+    }
+}
+
+/// Whether a layer's option `NAME=VALUE` parses; the name may hold `=` itself.
+pub fn parse_layer<T: std::str::FromStr>(text: &str) -> Result<(String, T), String> {
+    let (name, value) = text.rsplit_once('=').ok_or("give LAYER=VALUE")?;
+    let value = value.parse().map_err(|_| format!("{value:?} is not a number that fits"))?;
+    Ok((name.to_owned(), value))
+}
