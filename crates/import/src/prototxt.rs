@@ -178,12 +178,11 @@ impl<'a> Parser<'a> {
         }
         let mut word = self.word().to_owned();
         // The sign of an exponent belongs to the number.
-        if number_like(&word) && !word.starts_with("0x") && word.ends_with(['e', 'E']) {
-            if let Some(sign @ ('+' | '-')) = self.rest.chars().next() {
-                self.next();
-                word.push(sign);
-                word.push_str(self.word());
-            }
+        let exponent = number_like(&word) && !is_hexadecimal(&word) && word.ends_with(['e', 'E']);
+        if let (true, Some(sign @ ('+' | '-'))) = (exponent, self.rest.chars().next()) {
+            self.next();
+            word.push(sign);
+            word.push_str(self.word());
         }
         if negative || number_like(&word) {
             let sign = if negative { "-" } else { "" };
@@ -262,6 +261,10 @@ fn number_like(word: &str) -> bool {
     infinite || word.starts_with(|c: char| c.is_ascii_digit() || c == '.')
 }
 
+fn is_hexadecimal(word: &str) -> bool {
+    word.starts_with("0x") || word.starts_with("0X")
+}
+
 /// A number as Rust parses it; `None` when it is none or has no finite value.
 fn number(word: &str) -> Option<String> {
     if let Some(hex) = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
@@ -279,23 +282,13 @@ fn number(word: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    /// Values of this name; `{}` for messages.
     fn texts(a: &Attributes, name: &str) -> Vec<String> {
-        a.list_text(name)
-    }
-
-    trait ListText {
-        fn list_text(&self, name: &str) -> Vec<String>;
-    }
-
-    impl ListText for Attributes {
-        fn list_text(&self, name: &str) -> Vec<String> {
-            self.all(name)
-                .map(|f| match &f.value {
-                    Value::Text(t) => t.clone(),
-                    Value::Message(_) => "{}".to_owned(),
-                })
-                .collect()
-        }
+        let text = |v: &Value| match v {
+            Value::Text(t) => t.clone(),
+            Value::Message(_) => "{}".to_owned(),
+        };
+        a.all(name).map(|f| text(&f.value)).collect()
     }
 
     #[test]

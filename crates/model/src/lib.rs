@@ -4,6 +4,7 @@
 
 pub mod about;
 pub mod attributes;
+pub mod census;
 pub mod error;
 pub mod fixed;
 pub mod fold;

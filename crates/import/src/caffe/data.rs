@@ -19,7 +19,6 @@ pub(super) const DATA: &[&str] = &[
     "WindowData",
     "WINDOW_DATA",
     "AnnotatedData",
-    "Python",
 ];
 
 /// What a top of an input or data layer is.

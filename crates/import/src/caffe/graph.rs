@@ -12,10 +12,13 @@ use super::{Options, learning, rules};
 use crate::error::Fault;
 
 /// A layer may have this many weights; more (4 GiB of them) are taken for a mistake.
-pub(super) const MOST_WEIGHTS: usize = 1 << 30;
+pub(crate) const MOST_WEIGHTS: usize = 1 << 30;
 
 /// Types that measure a result or swallow blobs; they compute nothing that anybody reads.
 const DROPPED: &[&str] = &["Accuracy", "ACCURACY", "Silence", "SILENCE"];
+
+/// The loss of a classifier, which reads the label too.
+const LOSSES: &[&str] = &["SoftmaxWithLoss", "SOFTMAX_LOSS"];
 
 /// What a top's name stands for at some place of the text.
 #[derive(Clone, Copy, Debug)]
@@ -165,7 +168,7 @@ impl Builder<'_> {
     ) -> Result<NodeId, Error> {
         let known = layers::by_caffe_name(kind)
             .ok_or_else(|| Error::new(ErrorKind::Unsupported, format!("the layer type {kind:?} is not supported")))?;
-        let loss = known.name == "SoftmaxWithLoss";
+        let loss = LOSSES.contains(&kind);
         // Beside the scores a loss reads the label, and puts out the probabilities; both tops are the one node here.
         let inputs = if loss { inputs.get(..1).unwrap_or_default() } else { inputs };
         if tops > 1 && !loss && known.name != "Split" {

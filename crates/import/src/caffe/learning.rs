@@ -72,10 +72,11 @@ fn rates(layer: &Attributes) -> Result<Vec<Rate>, Error> {
         param.finish()?;
     }
     let (old_learn, old_decay) = (layer.list::<f32>("blobs_lr")?, layer.list::<f32>("weight_decay")?);
-    if !rates.is_empty() && !(old_learn.is_empty() && old_decay.is_empty()) {
+    let old = old_learn.len().max(old_decay.len());
+    if !rates.is_empty() && old > 0 {
         return Err(Error::new(ErrorKind::Attribute, "param and blobs_lr / weight_decay exclude each other"));
     }
-    for i in rates.len()..old_learn.len().max(old_decay.len()) {
+    for i in rates.len()..old {
         let at = |list: &[f32]| list.get(i).copied().unwrap_or(1.0);
         rates.push(Rate { learn: at(&old_learn), decay: at(&old_decay) });
     }

@@ -9,6 +9,8 @@ mod graph;
 mod learning;
 mod rules;
 
+pub(crate) use graph::MOST_WEIGHTS;
+
 use std::fs;
 use std::path::Path;
 
