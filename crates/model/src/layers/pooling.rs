@@ -100,11 +100,13 @@ impl Pooling {
         let size = input.size();
         let axis = |i: usize| {
             let kernel = if self.global { size[i] } else { self.kernel[i] };
-            Axis::new(size[i], kernel, self.stride[i], self.pad[i], self.round_up).ok_or_else(|| {
+            let cut = self.pad != [0; 2];
+            Axis::new(size[i], kernel, self.stride[i], self.pad[i], self.round_up, cut).ok_or_else(|| {
                 Error::new(
                     ErrorKind::Shape,
                     format!(
-                        "windows of {:?} at stride {:?} with padding {:?} do not fit {input}",
+                        "windows of {:?} at stride {:?} with padding {:?} do not fit {input}, or the last lies \
+                         beyond it; round_mode: FLOOR leaves that one out",
                         self.kernel, self.stride, self.pad
                     ),
                 )

@@ -17,16 +17,25 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    pub(super) fn new(size: usize, kernel: usize, stride: usize, pad: usize, round_up: bool) -> Option<Self> {
+    /// `None` where no window fits. With `cut`, a last window that would begin beyond the image and its padding before
+    /// it is left out: Caffe does so if there is padding along either axis.
+    pub(super) fn new(
+        size: usize,
+        kernel: usize,
+        stride: usize,
+        pad: usize,
+        round_up: bool,
+        cut: bool,
+    ) -> Option<Self> {
         let padded = size + 2 * pad;
         // Rounded up, a window larger than the image still has one position.
         let last = if round_up { (padded + stride - 1).checked_sub(kernel)? } else { padded.checked_sub(kernel)? };
         let mut positions = last / stride + 1;
-        if pad > 0 && (positions - 1) * stride >= size + pad {
-            positions -= 1;
-        }
         if (positions - 1) * stride >= size + pad {
-            return None;
+            if !cut {
+                return None;
+            }
+            positions -= 1;
         }
         let first = pad.div_ceil(stride);
         let end = (size + pad).checked_sub(kernel).map_or(0, |room| room / stride + 1).min(positions);
