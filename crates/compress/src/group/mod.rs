@@ -2,7 +2,7 @@
 //!
 //! Every weight becomes an index into the layer's centroid set (codebook). Entry 0 is zero and belongs to the pruned
 //! weights alone, so that a layer of `b` index bits has `2^b - 1` centroids besides it (Han et al. 2016, section 3).
-//! Which index width a layer takes may be searched. Training the centroids is not done here.
+//! Which index width a layer takes may be [searched](search). Training the centroids is not done here.
 
 mod kmeans;
 

@@ -2,12 +2,13 @@
 //!
 //! The threshold of a layer is a *pruning ratio* times the standard deviation of its weights (Han et al. 2015,
 //! section 3). Here are the threshold, the mask and their application; which ratio a layer takes is decided in
-//! [`allocate`] (a wanted sparsity) or [`ramp`] (a schedule), and [`resolve`] repairs the surviving weights without
+//! [`allocate`] (a wanted sparsity), [`search`] (a tolerated loss of accuracy) or [`ramp`] (a schedule), and [`resolve`] repairs the surviving weights without
 //! training. Biases are never pruned.
 
 pub mod allocate;
 pub mod ramp;
 pub mod resolve;
+pub mod search;
 mod select;
 
 use std::collections::BTreeMap;
