@@ -1,0 +1,128 @@
+//! A session gives exactly the integers of the definition, whatever the network, the kernel and the thread.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use synapress_kernels::integer::Kernel;
+use synapress_model::layers::{Convolution, Input, LAYERS, Softmax};
+use synapress_model::{Bias, ErrorKind, Fixed, Form, Graph, Integers, Net, Shape, Weights};
+use synapress_run::{Session, definition};
+
+/// The scores of a network by its definition.
+fn expected(net: &Net, image: &[f32]) -> Vec<i16> {
+    let output = net.graph.output();
+    let scores = match net.graph.node(output).layer.loss_weight() {
+        Some(_) => net.graph.node(output).inputs[0],
+        None => output,
+    };
+    definition(net, image).unwrap().swap_remove(scores)
+}
+
+/// Runs a network on two images in turn with every kernel.
+fn check(net: &Net, seed: u64) {
+    let images = [common::image(net, seed), common::image(net, seed + 1)];
+    let wanted = [expected(net, &images[0]), expected(net, &images[1])];
+    for kernel in Kernel::available() {
+        let mut session = Session::with_kernel(net, kernel).unwrap();
+        for _ in 0..2 {
+            for (image, wanted) in images.iter().zip(&wanted) {
+                let scores = session.run(image).unwrap().to_vec();
+                assert_eq!(session.codes().0, wanted, "{}: {:?}", kernel.name(), net.graph);
+                assert!(scores.iter().all(|s| s.is_finite()));
+                if session.ends_in_softmax() && net.graph.shape(net.graph.output()).area() == 1 {
+                    assert!((scores.iter().sum::<f32>() - 1.0).abs() < 1e-3, "{scores:?}");
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_session_equals_the_definition(seed: u64, layers in 0usize..14) {
+        // Random formats may be refused for what could overflow.
+        if let Ok(net) = common::network(seed, layers) {
+            check(&net, seed ^ 1);
+        }
+    }
+}
+
+#[test]
+fn the_random_networks_have_every_kind() {
+    let mut seen = BTreeSet::new();
+    for seed in 0..200 {
+        let Ok(net) = common::network(seed, 10) else { continue };
+        let needed = net.graph.needed_for(&[net.graph.output()]);
+        seen.extend(net.graph.nodes().iter().zip(needed).filter(|(_, n)| *n).map(|(n, _)| n.layer.kind().name));
+    }
+    let without_integers = ["BatchNorm"];
+    let missing: Vec<_> = LAYERS.iter().map(|k| k.name).filter(|n| !seen.contains(n)).collect();
+    assert_eq!(missing, without_integers);
+}
+
+#[test]
+fn threads_do_not_matter() {
+    for seed in 0..30 {
+        let Ok(net) = common::network(seed, 10) else { continue };
+        let session = Session::new(&net).unwrap();
+        let images: Vec<_> = (0..8).map(|i| common::image(&net, seed * 100 + i)).collect();
+        let run = |images: &[Vec<f32>], mut session: Session| -> Vec<Vec<u32>> {
+            images.iter().map(|i| session.run(i).unwrap().iter().map(|p| p.to_bits()).collect()).collect()
+        };
+        let alone = run(&images, session.clone());
+        let (a, b) = images.split_at(4);
+        let two = std::thread::scope(|scope| {
+            let threads = [a, b].map(|images| scope.spawn(|| run(images, session.clone())));
+            threads.into_iter().flat_map(|t| t.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(alone, two);
+    }
+}
+
+/// A convolution of 3x3 over 4 channels with these weights, 16 bits everywhere.
+fn convolution(q: i16, bias: i32) -> Net {
+    let mut graph = Graph::new();
+    let data = graph.add("data", Input { shape: Shape::new(4, 6, 6).unwrap() }, &[]).unwrap();
+    graph.add("conv", Convolution::square(3, 3, 1, 1), &[data]).unwrap();
+    let (format, wide) = (Fixed::new(16, 15).unwrap(), Fixed::new(16, 0).unwrap());
+    let form = Form::Fixed { q: vec![q; 3 * 36], format };
+    let weights = Weights { dims: [3, 4, 3, 3], form, bias: Bias::Fixed { q: vec![bias; 3], frac: 0 } };
+    let integers = Integers { outputs: vec![wide, wide], tables: vec![vec![], vec![]] };
+    Net { graph, weights: vec![None, Some(weights)], integers: Some(integers), ..Net::default() }
+}
+
+#[test]
+fn the_largest_products_are_exact() {
+    // Two products of 2^30 do not fit 32 bits: the kernels leave the layer to its definition.
+    for (q, pixel) in [(-32768, -40000.0), (-32768, 40000.0), (32767, 40000.0), (-32767, -40000.0)] {
+        let net = convolution(q, i32::MAX);
+        let image = vec![pixel; 4 * 36];
+        let mut session = Session::new(&net).unwrap();
+        session.run(&image).unwrap();
+        assert_eq!(session.codes().0, expected(&net, &image));
+    }
+}
+
+#[test]
+fn what_cannot_run_is_refused() {
+    let net = convolution(1, 0);
+    let mut session = Session::new(&net).unwrap();
+    assert_eq!(session.run(&[0.0; 7]).unwrap_err().kind(), ErrorKind::Shape);
+    assert_eq!(definition(&net, &[0.0; 7]).unwrap_err().kind(), ErrorKind::Shape);
+    let float = Net { integers: None, ..net.clone() };
+    assert_eq!(Session::new(&float).unwrap_err().kind(), ErrorKind::Format);
+
+    let mut middle = net.clone();
+    let prob = middle.graph.add("prob", Softmax::default(), &[1]).unwrap();
+    middle.graph.add("after", synapress_model::layers::Split, &[prob]).unwrap();
+    middle.weights.extend([None, None]);
+    let integers = middle.integers.as_mut().unwrap();
+    integers.outputs.extend([Fixed::new(8, 7).unwrap(); 2]);
+    integers.tables.extend([vec![], vec![]]);
+    let error = Session::new(&middle).unwrap_err();
+    assert_eq!((error.kind(), error.layer()), (ErrorKind::Unsupported, Some("prob")));
+}
