@@ -45,9 +45,11 @@ impl Fixed {
     pub fn covering(bits: u8, signed: bool, largest: f32) -> Self {
         let largest = if largest.is_finite() && largest > 0.0 { f64::from(largest) } else { 1.0 };
         let (_, top) = scalar::range(bits, signed);
-        let mut frac = ((top as f64 / largest).log2().floor()).clamp(-64.0, 64.0) as i8;
+        // What is below the largest code and a half rounds to it.
+        let bound = top as f64 + 0.5;
+        let mut frac = ((bound / largest).log2().floor()).clamp(-64.0, 64.0) as i8;
         // The logarithm may be off by one step at powers of two.
-        if frac > -64 && (largest * f64::from(frac).exp2()).round() > top as f64 {
+        if frac > -64 && largest * f64::from(frac).exp2() >= bound {
             frac -= 1;
         }
         Self { bits, frac, signed }
@@ -92,9 +94,9 @@ mod tests {
             for largest in [1e-9f32, 0.1, 0.5, 0.999, 1.0, 1.5, 127.0, 127.4, 128.0, 255.0, 3e7] {
                 let format = Fixed::covering(bits, true, largest);
                 let (_, top) = format.range();
-                let exact = |f: i8| (f64::from(largest) * f64::from(f).exp2()).round();
-                assert!(exact(format.frac) <= top as f64, "{bits} {largest}");
-                assert!(format.frac == 64 || exact(format.frac + 1) > top as f64, "{bits} {largest} {format}");
+                let fits = |f: i8| (f64::from(largest) * f64::from(f).exp2() + 0.5).floor() <= top as f64;
+                assert!(fits(format.frac), "{bits} {largest}");
+                assert!(format.frac == 64 || !fits(format.frac + 1), "{bits} {largest} {format}");
             }
         }
     }
