@@ -1,10 +1,11 @@
 //! The workshop: data, evaluation, training, pruning, grouping, quantization, recipes.
 
-pub mod census;
 pub mod data;
 pub mod evaluate;
 pub mod group;
 pub mod pipeline;
 pub mod prune;
+pub mod recipe;
+pub mod report;
 pub mod statistics;
 pub mod train;

@@ -5,7 +5,7 @@
 //! Which index width a layer takes may be [searched](search). Training the centroids is not done here.
 
 mod kmeans;
-
+pub mod search;
 mod sorted;
 
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ use synapress_run::{Executor, Keep};
 use super::{Error, Work};
 use crate::data::{Augment, Dataset};
 use crate::evaluate::{self, Classifier, Evaluation};
+use crate::recipe::Retrain;
 use crate::train::{self, Fault, Images};
 
 /// How far a job is.
@@ -63,21 +64,21 @@ impl Job<'_> {
         }
     }
 
-    /// The first images of calibration, spread over the set, prepared: `(n, C, H, W)`.
+    /// Up to `most` images of calibration, spread over the set and prepared, `(n, C, H, W)`, and their labels.
     ///
     /// # Errors
     /// When an image cannot be read.
-    pub fn images(&self, most: usize, shape: Shape) -> Result<Vec<f32>, Error> {
+    pub fn images(&self, most: usize, shape: Shape) -> Result<(Vec<f32>, Vec<usize>), Error> {
         let count = self.calibration.len();
         let n = most.clamp(1, count);
         let chosen: Vec<usize> = (0..n).map(|i| i * count / n).collect();
         let mut images = Vec::new();
         self.calibration.load_batch(&chosen, self.preprocess, shape, None, &mut images)?;
-        Ok(images)
+        Ok((images, chosen.iter().map(|&i| self.calibration.label(i)).collect()))
     }
 
-    /// Retrains a network from true labels or, with a teacher, from the teacher's scores. `name` is the stage, by
-    /// which the checkpoint is called; no steps leave the network as it is.
+    /// Retrains a network from the scores of its teacher or, if `retrain` says so, from true labels. `name` is the
+    /// stage, by which the checkpoint is called; no steps leave the network as it is.
     ///
     /// # Errors
     /// As [`train::train`]; [`Error::Stopped`] when the job is to stop.
@@ -85,10 +86,12 @@ impl Job<'_> {
         &mut self,
         name: &str,
         net: &Net,
-        teacher: Option<&Net>,
+        teacher: &Net,
         hold_zeros: bool,
-        options: &train::Options,
+        retrain: &Retrain,
     ) -> Result<Net, Error> {
+        let teacher = (!retrain.labels.unwrap_or(false)).then_some(teacher);
+        let options = &train::Options::from(retrain);
         if options.steps == 0 {
             return Ok(net.clone());
         }

@@ -5,12 +5,13 @@
 
 mod error;
 mod job;
+mod search;
 mod small;
 mod stages;
 mod work;
 
 pub use error::Error;
 pub use job::{Event, Job, Watch};
+pub use search::Judge;
 pub use small::network as small_network;
-pub use stages::{Group, Prune, Threshold};
 pub use work::{Work, fingerprint, write};

@@ -68,11 +68,11 @@ impl Build {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::census::Census;
+    use synapress_model::census::census;
 
     #[test]
     fn it_has_three_inception_modules() {
-        let census = Census::of(&network(10).unwrap());
+        let census = census(&network(10).unwrap());
         assert_eq!((census.inception_modules, census.fully_connected, census.convolutions), (3, 1, 20));
         assert!((20_000..200_000).contains(&census.parameters), "{}", census.parameters);
         assert!(network(0).is_err());

@@ -2,104 +2,151 @@
 
 use synapress_model::Net;
 
-use super::{Error, Job};
+use super::{Error, Job, Judge};
+use crate::group;
 use crate::prune::{self, Ratios, Target, resolve};
-use crate::{group, train};
+use crate::recipe::{Group, Prune, Retrain};
 
-/// Which weights fall.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Threshold {
+/// Which weights fall in a round.
+enum Fall {
     /// As many as give this sparsity, by one ratio times the standard deviation of each layer.
     Sparsity(Target),
     /// Those below the layers' ratios times their standard deviations.
     Ratios(Ratios),
 }
 
-/// How a network is pruned.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Prune {
-    /// Which weights fall.
-    pub threshold: Threshold,
-    /// Rounds over which the sparsity rises to its target, each with its re-solve and retraining.
-    pub rounds: usize,
-    /// Calibration images that survivors are re-solved with after each round; 0 leaves them as they are.
-    pub images: usize,
-    /// How they are re-solved.
-    pub resolve: resolve::Options,
-    /// How the network is retrained after each round but the last.
-    pub retrain: train::Options,
-    /// How it is retrained after the last round.
-    pub last: train::Options,
-}
-
-/// How a network is grouped.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Group {
-    /// Index widths and starts of centroids.
-    pub options: group::Options,
-    /// How centroids are trained.
-    pub retrain: train::Options,
-}
-
 impl Job<'_> {
-    /// Prunes a network in rounds. `float` is the unpruned network: what survivors are re-solved towards, and the
-    /// teacher of retraining unless that is from labels.
+    /// Prunes a network, level by level of the sparsities asked for, each in rounds of its own; returns a network for
+    /// each level. `float` is the unpruned network: what survivors are re-solved towards, and the teacher. `retrain`
+    /// is for rounds but the last, and for the last.
     ///
     /// # Errors
     /// Those of the steps, and [`Error::Stopped`].
-    pub fn prune(&mut self, net: &Net, float: &Net, from_labels: bool, settings: &Prune) -> Result<Net, Error> {
-        let target = match &settings.threshold {
-            Threshold::Sparsity(target) => target.clone(),
-            Threshold::Ratios(ratios) => reached(net, ratios)?,
-        };
-        let teacher = (!from_labels).then_some(float);
-        let rounds = settings.rounds.max(1);
-        let shape = net.graph.shape(net.graph.input()?);
-        let mut at = net.clone();
-        let work = self.work;
-        for round in 1..=rounds {
-            let share = prune::ramp::level(1.0, round, rounds);
-            let name = format!("prune-{round}");
-            let solved = work.stage(&format!("{name}-solved"), || {
-                let ratios = match &settings.threshold {
-                    Threshold::Ratios(ratios) if rounds == 1 => ratios.clone(),
-                    _ => prune::ratios_for(&at, &scaled(&target, share))?,
-                };
-                let pruned = prune::apply(&at, &ratios)?;
-                if settings.images == 0 {
-                    return Ok(pruned);
-                }
-                let images = self.images(settings.images, shape)?;
-                let (all, mut done, mut go_on) = (net.synaptic().len(), 0, true);
-                let doing = format!("re-solving {name}");
-                let resolved = resolve::resolve(float, &pruned, &images, &settings.resolve, &mut |layer| {
-                    done += 1;
-                    go_on &= self.tell(&doing, done, all, format!("layers, {}", layer.name)).is_ok();
-                })?;
-                if go_on { Ok(resolved.net) } else { Err(Error::Stopped) }
-            })?;
-            let options = if round == rounds { &settings.last } else { &settings.retrain };
-            at = work.stage(&name, || self.retrain(&name, &solved, teacher, true, options))?;
+    pub fn prune(
+        &mut self,
+        net: &Net,
+        float: &Net,
+        settings: &Prune,
+        retrain: &[Retrain; 2],
+    ) -> Result<Vec<Net>, Error> {
+        if let Some(search) = &settings.search {
+            let options = prune::search::Options { exclude: settings.exclude.clone(), ..search.clone() };
+            return Ok(vec![self.prune_by_search(net, float, &options, &retrain[1])?]);
         }
-        at.about.history.push(format!("prune to {:.2}% zeros in {rounds} rounds", 100.0 * prune::sparsity(&at)));
-        Ok(at)
+        let mut targets = settings.targets();
+        let mut ratios = None;
+        if let Some(ratio) = settings.ratio {
+            let all = ratios_of(net, ratio, settings);
+            targets = vec![reached(net, &all)?];
+            ratios = Some(all);
+        }
+        let rounds = settings.rounds.max(1);
+        let (mut at, mut before, mut levels) = (net.clone(), Target::default(), Vec::new());
+        for (level, target) in targets.iter().enumerate() {
+            for round in 1..=rounds {
+                let share = prune::ramp::level(1.0, round, rounds);
+                let fall = match &ratios {
+                    Some(ratios) if rounds == 1 => Fall::Ratios(ratios.clone()),
+                    _ => Fall::Sparsity(between(&before, target, share)),
+                };
+                let name =
+                    if targets.len() > 1 { format!("prune-{}-{round}", level + 1) } else { format!("prune-{round}") };
+                at = self.round(&name, &at, float, &fall, settings, &retrain[usize::from(round == rounds)])?;
+            }
+            before = target.clone();
+            let mut net = at.clone();
+            net.about.history.push(format!("prune to {:.2}% zeros", 100.0 * prune::sparsity(&net)));
+            levels.push(net);
+        }
+        Ok(levels)
     }
 
-    /// Groups a network's weights and trains the centroids.
+    fn round(
+        &mut self,
+        name: &str,
+        at: &Net,
+        float: &Net,
+        fall: &Fall,
+        settings: &Prune,
+        retrain: &Retrain,
+    ) -> Result<Net, Error> {
+        let work = self.work;
+        let solved = work.stage(&format!("{name}-solved"), || {
+            let ratios = match fall {
+                Fall::Ratios(ratios) => ratios.clone(),
+                Fall::Sparsity(target) => prune::ratios_for(at, target)?,
+            };
+            let pruned = prune::apply(at, &ratios)?;
+            match &settings.resolve {
+                None => Ok(pruned),
+                Some(resolve) => self.resolve(name, float, &pruned, resolve.images, &resolve.into()),
+            }
+        })?;
+        work.stage(name, || self.retrain(name, &solved, float, true, retrain))
+    }
+
+    /// Re-solves the survivors of a pruned network.
+    ///
+    /// # Errors
+    /// As [`resolve::resolve`], and [`Error::Stopped`].
+    pub fn resolve(
+        &mut self,
+        name: &str,
+        float: &Net,
+        pruned: &Net,
+        images: usize,
+        options: &resolve::Options,
+    ) -> Result<Net, Error> {
+        let (images, _) = self.images(images, pruned.graph.shape(pruned.graph.input()?))?;
+        let (all, mut done, mut go_on) = (pruned.synaptic().len(), 0, true);
+        let doing = format!("re-solving {name}");
+        let resolved = resolve::resolve(float, pruned, &images, options, &mut |layer| {
+            done += 1;
+            go_on &= self.tell(&doing, done, all, format!("layers, {}", layer.name)).is_ok();
+        })?;
+        if go_on { Ok(resolved.net) } else { Err(Error::Stopped) }
+    }
+
+    /// Groups a network's weights, with index widths given or searched, and trains the centroids. `float` is the
+    /// teacher.
     ///
     /// # Errors
     /// Those of the steps, and [`Error::Stopped`].
-    pub fn group(&mut self, net: &Net, teacher: Option<&Net>, settings: &Group) -> Result<Net, Error> {
+    pub fn group(&mut self, net: &Net, float: &Net, settings: &Group, retrain: &Retrain) -> Result<Net, Error> {
         let work = self.work;
-        self.tell("grouping", 0, 1, "")?;
-        let grouped = work.stage("group-start", || Ok(group::group(net, &settings.options)?))?;
-        self.tell("grouping", 1, 1, "")?;
-        let mut at = work.stage("group", || self.retrain("group", &grouped, teacher, true, &settings.retrain))?;
+        let grouped = work.stage("group-start", || {
+            let options = group::Options::from(settings);
+            let Some(search) = &settings.search else {
+                self.tell("grouping", 0, 1, "")?;
+                return Ok(group::group(net, &options)?);
+            };
+            let mut judge = Judge::new(self, net)?;
+            let found =
+                group::search::search(net, &options, search, &mut |net| Ok::<f64, Error>(judge.top1(net)), &mut |t| {
+                    let [place, all] = t.layer;
+                    let remark = format!("layers, {} at {} bits: {:+.2} points", t.name, t.bits, -t.loss);
+                    self.tell("searching index widths", place, all, remark)
+                })?;
+            Ok(found.net)
+        })?;
+        let mut at = work.stage("group", || self.retrain("group", &grouped, float, true, retrain))?;
         if let Some(widths) = group::widths(&at) {
             at.about.history.push(format!("group to {:.2} bits an index (mean over layers)", widths.mean));
         }
         Ok(at)
     }
+}
+
+/// The ratio of every layer: its own, or the one for all.
+fn ratios_of(net: &Net, ratio: f64, settings: &Prune) -> Ratios {
+    let mut ratios = settings.layers.clone();
+    for id in net.synaptic() {
+        let name = &net.graph.node(id).name;
+        if !settings.exclude.contains(name) {
+            ratios.entry(name.clone()).or_insert(ratio);
+        }
+    }
+    ratios
 }
 
 /// The sparsities that ratios reach on a network.
@@ -117,10 +164,13 @@ fn reached(net: &Net, ratios: &Ratios) -> Result<Target, Error> {
     Ok(Target { sparsity: prune::sparsity(&pruned), layers, ..Target::default() })
 }
 
-fn scaled(target: &Target, share: f64) -> Target {
+/// What lies between two targets.
+fn between(from: &Target, to: &Target, share: f64) -> Target {
+    let mix = |a: f64, b: f64| a + (b - a) * share;
+    let before = |name: &String| from.layers.get(name).copied().unwrap_or(0.0);
     Target {
-        sparsity: target.sparsity * share,
-        layers: target.layers.iter().map(|(name, s)| (name.clone(), s * share)).collect(),
-        exclude: target.exclude.clone(),
+        sparsity: mix(from.sparsity, to.sparsity),
+        layers: to.layers.iter().map(|(name, &s)| (name.clone(), mix(before(name), s))).collect(),
+        exclude: to.exclude.clone(),
     }
 }

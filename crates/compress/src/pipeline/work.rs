@@ -74,17 +74,41 @@ impl Work {
         name: &str,
         make: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let Some(folder) = &self.folder else { return make() };
+        match self.kept(name)? {
+            Some(value) => Ok(value),
+            None => {
+                let value = make()?;
+                self.replace(name, &value)?;
+                Ok(value)
+            }
+        }
+    }
+
+    /// A result that was kept.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the file cannot be read.
+    pub fn kept<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Error> {
+        let Some(folder) = &self.folder else { return Ok(None) };
         let path = folder.join(format!("{name}.json"));
         let at = |message: String| Error::File { path: path.clone(), message };
         match fs::read(&path) {
-            Ok(bytes) => return serde_json::from_slice(&bytes).map_err(|e| at(format!("{e}; delete the file"))),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(at(e.to_string())),
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| at(format!("{e}; delete the file"))),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(at(e.to_string())),
         }
-        let value = make()?;
-        write(&path, &serde_json::to_vec(&value).map_err(|e| at(e.to_string()))?)?;
-        Ok(value)
+    }
+
+    /// Keeps a result in place of an earlier one.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the file cannot be written.
+    pub fn replace<T: Serialize>(&self, name: &str, value: &T) -> Result<(), Error> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let path = folder.join(format!("{name}.json"));
+        let bytes =
+            serde_json::to_vec(value).map_err(|e| Error::File { path: path.clone(), message: e.to_string() })?;
+        write(&path, &bytes)
     }
 
     /// Where the training of a stage keeps its state.

@@ -1,0 +1,109 @@
+//! Iterative synapse pruning as a job: top-1 on calibration images judges, distillation retrains, and the state of the
+//! search is kept after every layer.
+
+use synapress_model::{Mode, Net};
+use synapress_run::{Executor, Keep};
+
+use super::{Error, Job};
+use crate::evaluate::rank;
+use crate::prune::search::{Options, State, Steps, Try, search};
+use crate::recipe::Retrain;
+
+/// Top-1 on images that are kept in memory.
+#[derive(Debug)]
+pub struct Judge {
+    executor: Executor<f32>,
+    images: Vec<f32>,
+    labels: Vec<usize>,
+}
+
+impl Judge {
+    /// The most images that are kept.
+    pub const MOST: usize = 256;
+
+    /// Takes up to [`Judge::MOST`] calibration images of a job, spread over the set.
+    ///
+    /// # Errors
+    /// When the network cannot be executed or an image not be read.
+    pub fn new(job: &Job<'_>, net: &Net) -> Result<Self, Error> {
+        let executor = Executor::new(net, job.batch, Keep::Output)?;
+        let (images, labels) = job.images(Self::MOST, executor.input_shape())?;
+        Ok(Self { executor, images, labels })
+    }
+
+    /// Percent of the images whose class has the highest score, by a network of the same graph in floating point.
+    pub fn top1(&mut self, net: &Net) -> f64 {
+        self.executor.reload(net);
+        let (len, classes, batch) = (self.executor.input_shape().len(), self.executor.classes(), self.executor.batch());
+        let mut hits = 0;
+        for (images, labels) in self.images.chunks(batch * len).zip(self.labels.chunks(batch)) {
+            let scores = self.executor.forward(images, Mode::Infer);
+            hits +=
+                scores.chunks(classes).zip(labels).filter(|(scores, label)| rank(scores, **label) == Some(0)).count();
+        }
+        100.0 * hits as f64 / self.labels.len() as f64
+    }
+}
+
+struct Pruning<'j, 'a, 't> {
+    job: &'j mut Job<'a>,
+    float: &'t Net,
+    judge: Judge,
+    retrain: &'t Retrain,
+}
+
+/// Names of what is kept.
+const STATE: &str = "search";
+
+impl Steps for Pruning<'_, '_, '_> {
+    type Error = Error;
+
+    fn judge(&mut self, net: &Net) -> Result<f64, Error> {
+        Ok(self.judge.top1(net))
+    }
+
+    fn retrain(&mut self, net: &Net, round: usize) -> Result<Net, Error> {
+        let work = self.job.work;
+        let name = format!("search-{round}");
+        work.stage(&name, || self.job.retrain(&name, net, self.float, true, self.retrain))
+    }
+
+    fn tried(&mut self, tried: &Try) -> Result<(), Error> {
+        let [place, all] = tried.layer;
+        let verdict = if tried.accepted { "kept" } else { "too much" };
+        let remark = format!("layers, {} at {:.2}: {:+.2} points, {verdict}", tried.name, tried.ratio, -tried.loss);
+        self.job.tell(&format!("searching ratios, round {}", tried.round), place, all, remark)
+    }
+
+    fn settled(&mut self, state: &State, net: Option<&Net>) -> Result<(), Error> {
+        if let Some(net) = net {
+            self.job.work.stage(&format!("search-{}-whole", state.rounds), || Ok(net.clone()))?;
+        }
+        self.job.work.replace(STATE, state)
+    }
+}
+
+impl Job<'_> {
+    /// Searches pruning ratios, prunes by them and retrains, round after round.
+    pub(super) fn prune_by_search(
+        &mut self,
+        net: &Net,
+        float: &Net,
+        options: &Options,
+        retrain: &Retrain,
+    ) -> Result<Net, Error> {
+        let state: State = self.work.kept(STATE)?.unwrap_or_default();
+        let start = match state.rounds {
+            0 => net.clone(),
+            rounds => self.work.stage(&format!("search-{rounds}-whole"), || {
+                Err(Error::Settings("the working directory lacks a network; delete it to start anew".to_owned()))
+            })?,
+        };
+        let judge = Judge::new(self, net)?;
+        let mut steps = Pruning { job: self, float, judge, retrain };
+        let (mut found, state) = search(&start, &mut steps, options, state)?;
+        let sparsity = 100.0 * crate::prune::sparsity(&found);
+        found.about.history.push(format!("prune by search to {sparsity:.2}% zeros in {} rounds", state.rounds));
+        Ok(found)
+    }
+}
