@@ -72,6 +72,9 @@ impl Layer for Concat {
 
 /// Codes of one format as codes of another: one rounding shift and a saturation.
 fn reformat(input: &[i16], from: Fixed, output: &mut [i16], to: Fixed) {
+    if from == to {
+        return output.copy_from_slice(input);
+    }
     let shift = i32::from(from.frac) - i32::from(to.frac);
     for (out, &q) in output.iter_mut().zip(input) {
         *out = saturate(round_shift(i64::from(q), shift), to.bits, to.signed) as i16;

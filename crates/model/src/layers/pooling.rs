@@ -5,7 +5,7 @@ use synapress_kernels::real::Real;
 use synapress_kernels::scalar::{round_shift, saturate};
 use synapress_kernels::wide;
 
-use super::windows::{Axis, largest, largest_and_places, means, spread};
+use super::windows::{Axis, largest, largest_and_places, largest_codes, means, spread};
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer, Mode};
@@ -150,11 +150,22 @@ impl Layer for Pooling {
         self.method == Method::Max
     }
 
-    /// The largest code; or the sum of codes times the rounded [`reciprocal`] of their number and one rounding shift.
+    /// The largest code, in the output's format; or the sum of codes times the rounded reciprocal of their number, 16
+    /// bits wide, and one rounding shift.
     fn forward_integer(&self, io: IntegerForward<'_>) -> Result<(), Error> {
-        let [vertical, horizontal] = self.axes(io.input_shapes[0])?;
+        let axes = self.axes(io.input_shapes[0])?;
         let (from, to) = (io.input_formats[0], io.output_format);
         let shift = i32::from(from.frac) - i32::from(to.frac);
+        if self.method == Method::Max {
+            wide::run((&axes, io.inputs[0], &mut *io.output), largest_codes);
+            if from != to {
+                for q in io.output {
+                    *q = saturate(round_shift(i64::from(*q), shift), to.bits, to.signed) as i16;
+                }
+            }
+            return Ok(());
+        }
+        let [vertical, horizontal] = axes;
         let width = horizontal.size;
         let planes = io.inputs[0].chunks_exact(vertical.size * width);
         let outputs = io.output.chunks_exact_mut(vertical.positions * horizontal.positions);
@@ -163,15 +174,10 @@ impl Layer for Pooling {
                 let (y0, y1) = vertical.pixels(y);
                 for (x, out) in line.iter_mut().enumerate() {
                     let (x0, x1) = horizontal.pixels(x);
-                    let values = (y0..y1).flat_map(|iy| &plane[iy * width..][x0..x1]).map(|&q| i64::from(q));
-                    let value = match self.method {
-                        Method::Max => round_shift(values.fold(i64::MIN, i64::max), shift),
-                        Method::Average => {
-                            let (factor, scale) = reciprocal(vertical.counted(y) * horizontal.counted(x));
-                            round_shift(values.sum::<i64>() * factor, scale + shift)
-                        }
-                    };
-                    *out = saturate(value, to.bits, to.signed) as i16;
+                    let rows = (y0..y1).flat_map(|iy| &plane[iy * width..][x0..x1]);
+                    let sum: i64 = rows.map(|&q| i64::from(q)).sum();
+                    let (factor, scale) = reciprocal(vertical.counted(y) * horizontal.counted(x));
+                    *out = saturate(round_shift(sum * factor, scale + shift), to.bits, to.signed) as i16;
                 }
             }
         }

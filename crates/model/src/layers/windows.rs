@@ -251,7 +251,7 @@ pub(super) type Planes<'a, T> = (&'a [Axis; 2], &'a [T], &'a mut [T]);
 
 /// Combines the windows of some planes.
 #[inline(always)]
-fn fold<T: Real>((axes, planes, out): Planes<'_, T>, combine: impl Fn(T, T) -> T + Copy) {
+fn fold<T: Copy + Default>((axes, planes, out): Planes<'_, T>, combine: impl Fn(T, T) -> T + Copy) {
     let [vertical, horizontal] = axes;
     let area = vertical.size * horizontal.size;
     let outs = out.chunks_exact_mut(vertical.positions * horizontal.positions);
@@ -274,6 +274,11 @@ fn fold<T: Real>((axes, planes, out): Planes<'_, T>, combine: impl Fn(T, T) -> T
 #[inline(always)]
 pub(super) fn largest<T: Real>(planes: Planes<'_, T>) {
     fold(planes, T::larger);
+}
+
+#[inline(always)]
+pub(super) fn largest_codes(planes: Planes<'_, i16>) {
+    fold(planes, i16::max);
 }
 
 #[inline(always)]
