@@ -88,11 +88,11 @@ impl Neighbours {
             (if tap.left { before(1) } else { channel }, if tap.above { before(self.width) } else { channel })
         };
         let sum = if self.area == 1 {
-            10 * model + 3 * fast + loud(channel) + 2 * loud(tap.seen)
+            12 * model + 2 * fast + loud(channel) + loud(tap.seen)
         } else {
-            5 * model + 2 * fast + 3 * loud(left) + 3 * loud(above) + 2 * loud(channel) + loud(tap.seen)
+            3 * model + 5 * loud(left) + 5 * loud(above) + 2 * loud(channel) + loud(tap.seen)
         };
-        let signs = usize::from(left.sign) + 3 * usize::from(above.sign) + 9 * usize::from(tap.seen.sign);
+        let signs = usize::from(left.sign) + 3 * usize::from(above.sign) + 9 * usize::from(channel.sign);
         (step(sum >> 4), signs)
     }
 
@@ -103,7 +103,7 @@ impl Neighbours {
         let loud = u32::from(amplitude);
         let sign = if amplitude == 0 { 0 } else { 1 + u8::from(negative) };
         tap.seen = Seen { amplitude, sign };
-        tap.average = tap.average + (loud << 1) - (tap.average >> 3);
+        tap.average = tap.average + loud - (tap.average >> 4);
         self.fast = self.fast + (loud << 4) - (self.fast >> 4);
         self.slow = self.slow + (loud << 1) - (self.slow >> 7);
         self.sum += u64::from(loud);
