@@ -1,4 +1,4 @@
-//! What classifies images: floating point execution, and sets of integer sessions, one for each thread.
+//! Floating point execution as a classifier.
 
 use synapress_model::{Error, Float, Layer, Mode, Shape};
 use synapress_run::Executor;

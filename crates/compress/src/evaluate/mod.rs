@@ -3,6 +3,7 @@
 
 mod classifiers;
 mod compare;
+mod integer;
 mod scores;
 
 use std::time::Instant;
@@ -14,6 +15,7 @@ use crate::data::{Bad, Dataset, Error as DataError, Job, Loader};
 use crate::statistics::wilson;
 
 pub use compare::{Difference, Paired, compare};
+pub use integer::IntegerClassifier;
 pub use scores::{Scores, divergence, log_probabilities, rank};
 
 /// Anything that gives class scores to images.

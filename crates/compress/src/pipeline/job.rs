@@ -9,7 +9,7 @@ use synapress_run::{Executor, Keep};
 
 use super::{Error, Work};
 use crate::data::{Augment, Dataset};
-use crate::evaluate::{self, Classifier, Evaluation};
+use crate::evaluate::{self, Classifier, Evaluation, IntegerClassifier};
 use crate::recipe::Retrain;
 use crate::train::{self, Fault, Images};
 
@@ -142,7 +142,10 @@ impl Job<'_> {
 
 /// What executes a network.
 fn classifier(net: &Net, batch: usize) -> Result<Box<dyn Classifier>, Error> {
-    Ok(Box::new(Executor::<f32>::new(net, batch, Keep::Output)?))
+    Ok(match &net.integers {
+        Some(_) => Box::new(IntegerClassifier::new(net, batch)?),
+        None => Box::new(Executor::<f32>::new(net, batch, Keep::Output)?),
+    })
 }
 
 /// An evaluation as it is kept.

@@ -3,13 +3,20 @@
 //! Each stage's method is in its own module ([`crate::prune`], [`crate::group`], [`crate::quantize`]); what is here
 //! is their order and what passes between them. Commands call these functions and print what comes back.
 
+mod budget;
+mod compress;
+mod demo;
 mod error;
 mod job;
+mod quantize;
 mod search;
 mod small;
 mod stages;
 mod work;
 
+pub use budget::Budget;
+pub use compress::Outcome;
+pub use demo::{Demo, demo};
 pub use error::Error;
 pub use job::{Event, Job, Watch};
 pub use search::Judge;

@@ -1,11 +1,11 @@
 //! Iterative synapse pruning as a job: top-1 on calibration images judges, distillation retrains, and the state of the
 //! search is kept after every layer.
 
-use synapress_model::{Mode, Net};
+use synapress_model::Net;
 use synapress_run::{Executor, Keep};
 
 use super::{Error, Job};
-use crate::evaluate::rank;
+use crate::evaluate::{Classifier, IntegerClassifier, rank};
 use crate::prune::search::{Options, State, Steps, Try, search};
 use crate::recipe::Retrain;
 
@@ -31,17 +31,32 @@ impl Judge {
         Ok(Self { executor, images, labels })
     }
 
-    /// Percent of the images whose class has the highest score, by a network of the same graph in floating point.
-    pub fn top1(&mut self, net: &Net) -> f64 {
-        self.executor.reload(net);
-        let (len, classes, batch) = (self.executor.input_shape().len(), self.executor.classes(), self.executor.batch());
-        let mut hits = 0;
+    /// Percent of the images whose class has the highest score, by a network of the same graph: in integers if it is
+    /// quantized, else in floating point.
+    ///
+    /// # Errors
+    /// When a quantized network cannot be executed.
+    pub fn top1(&mut self, net: &Net) -> Result<f64, Error> {
+        let batch = self.executor.batch();
+        let mut integers = match &net.integers {
+            Some(_) => Some(IntegerClassifier::new(net, batch)?),
+            None => None,
+        };
+        let classifier: &mut dyn Classifier = match &mut integers {
+            Some(integers) => integers,
+            None => {
+                self.executor.reload(net);
+                &mut self.executor
+            }
+        };
+        let (len, classes) = (classifier.input().len(), classifier.classes());
+        let (mut hits, mut scores) = (0, Vec::new());
         for (images, labels) in self.images.chunks(batch * len).zip(self.labels.chunks(batch)) {
-            let scores = self.executor.forward(images, Mode::Infer);
-            hits +=
-                scores.chunks(classes).zip(labels).filter(|(scores, label)| rank(scores, **label) == Some(0)).count();
+            classifier.scores(images, &mut scores)?;
+            let hit = |(scores, label): &(&[f32], &usize)| rank(scores, **label) == Some(0);
+            hits += scores.chunks(classes).zip(labels).filter(hit).count();
         }
-        100.0 * hits as f64 / self.labels.len() as f64
+        Ok(100.0 * hits as f64 / self.labels.len() as f64)
     }
 }
 
@@ -59,7 +74,7 @@ impl Steps for Pruning<'_, '_, '_> {
     type Error = Error;
 
     fn judge(&mut self, net: &Net) -> Result<f64, Error> {
-        Ok(self.judge.top1(net))
+        self.judge.top1(net)
     }
 
     fn retrain(&mut self, net: &Net, round: usize) -> Result<Net, Error> {

@@ -108,28 +108,34 @@ impl Job<'_> {
     }
 
     /// Groups a network's weights, with index widths given or searched, and trains the centroids. `float` is the
-    /// teacher.
+    /// teacher, `name` what the stage is kept as.
     ///
     /// # Errors
     /// Those of the steps, and [`Error::Stopped`].
-    pub fn group(&mut self, net: &Net, float: &Net, settings: &Group, retrain: &Retrain) -> Result<Net, Error> {
+    pub fn group(
+        &mut self,
+        name: &str,
+        net: &Net,
+        float: &Net,
+        settings: &Group,
+        retrain: &Retrain,
+    ) -> Result<Net, Error> {
         let work = self.work;
-        let grouped = work.stage("group-start", || {
+        let grouped = work.stage(&format!("{name}-start"), || {
             let options = group::Options::from(settings);
             let Some(search) = &settings.search else {
                 self.tell("grouping", 0, 1, "")?;
                 return Ok(group::group(net, &options)?);
             };
             let mut judge = Judge::new(self, net)?;
-            let found =
-                group::search::search(net, &options, search, &mut |net| Ok::<f64, Error>(judge.top1(net)), &mut |t| {
-                    let [place, all] = t.layer;
-                    let remark = format!("layers, {} at {} bits: {:+.2} points", t.name, t.bits, -t.loss);
-                    self.tell("searching index widths", place, all, remark)
-                })?;
+            let found = group::search::search(net, &options, search, &mut |net| judge.top1(net), &mut |t| {
+                let [place, all] = t.layer;
+                let remark = format!("layers, {} at {} bits: {:+.2} points", t.name, t.bits, -t.loss);
+                self.tell("searching index widths", place, all, remark)
+            })?;
             Ok(found.net)
         })?;
-        let mut at = work.stage("group", || self.retrain("group", &grouped, float, true, retrain))?;
+        let mut at = work.stage(name, || self.retrain(name, &grouped, float, true, retrain))?;
         if let Some(widths) = group::widths(&at) {
             at.about.history.push(format!("group to {:.2} bits an index (mean over layers)", widths.mean));
         }

@@ -46,6 +46,17 @@ impl Work {
         Ok(Self { folder: Some(folder.to_owned()), every: every.max(1) })
     }
 
+    /// A directory within it, of the same job.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be made.
+    pub fn part(&self, name: &str) -> Result<Self, Error> {
+        let Some(folder) = &self.folder else { return Ok(self.clone()) };
+        let folder = folder.join(name);
+        fs::create_dir_all(&folder).map_err(|e| Error::File { path: folder.clone(), message: e.to_string() })?;
+        Ok(Self { folder: Some(folder), every: self.every })
+    }
+
     /// The network of a stage: as it was kept, or else as `make` makes it, and kept from then on.
     ///
     /// # Errors

@@ -1,0 +1,166 @@
+//! Hierarchical compression as a whole: a network, a recipe and images in; the compressed network and the table of the
+//! paper out.
+
+use std::time::Instant;
+
+use synapress_code as code;
+use synapress_model::Net;
+
+use super::{Error, Job};
+use crate::data::Dataset;
+use crate::evaluate::{Evaluation, compare};
+use crate::recipe::{Recipe, Retrain};
+use crate::report::{Effort, Loss, Report, Row, Stage};
+use crate::{group, prune};
+
+/// What comes out of a compression.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The network of the last row.
+    pub net: Net,
+    /// The table.
+    pub report: Report,
+}
+
+/// A network on its way through the stages.
+#[derive(Clone, Debug)]
+struct Made {
+    net: Net,
+    effort: Effort,
+    seconds: f64,
+}
+
+impl Job<'_> {
+    /// Compresses a network by a recipe and evaluates every row on `validation`, quantized ones in integers.
+    ///
+    /// # Errors
+    /// Those of the stages, and [`Error::Stopped`]; what was finished by then is in the working directory.
+    pub fn compress(&mut self, net: &Net, validation: &Dataset, recipe: &Recipe) -> Result<Outcome, Error> {
+        net.verify()?;
+        let start = Made { net: net.clone(), effort: Effort::None, seconds: 0.0 };
+        let baseline = self.measure("baseline", net, validation)?;
+        let mut rows = vec![self.row(Stage::Baseline, &start, &baseline, None)?];
+        let levels = match &recipe.prune {
+            None => Vec::new(),
+            Some(_) => self.pruned(&start, recipe)?,
+        };
+        let pruned = levels.last().unwrap_or(&start);
+        // Grouped networks serve two rows each.
+        let (mut grouped, mut last) = ([None, None], start.clone());
+        for stage in recipe.stages() {
+            let base = if stage.name().contains("SP") { pruned } else { &start };
+            let mut made = base.clone();
+            if stage.name().contains("SG") {
+                let slot = &mut grouped[usize::from(stage.name().contains("SP"))];
+                made = match slot.take() {
+                    Some(made) => made,
+                    None => self.grouped(stage, base, net, recipe)?,
+                };
+                *slot = Some(made.clone());
+            }
+            if stage.name().contains("SQ") {
+                made = self.quantized(stage, &made, recipe)?;
+            }
+            if stage == Stage::Pruned {
+                for (at, level) in levels.iter().enumerate() {
+                    let name = if levels.len() > 1 { format!("SP-{}", at + 1) } else { "SP".to_owned() };
+                    let evaluation = self.measure(&name, &level.net, validation)?;
+                    rows.push(self.row(stage, level, &evaluation, Some(&baseline))?);
+                }
+            } else {
+                let evaluation = self.measure(stage.name(), &made.net, validation)?;
+                rows.push(self.row(stage, &made, &evaluation, Some(&baseline))?);
+            }
+            last = made;
+        }
+        let report = Report {
+            network: net.name.clone(),
+            recipe: recipe.name.clone(),
+            calibration_images: self.calibration.len(),
+            images: baseline.images,
+            rows,
+            paper: recipe.paper.clone(),
+        };
+        Ok(Outcome { net: last.net, report })
+    }
+
+    fn pruned(&mut self, start: &Made, recipe: &Recipe) -> Result<Vec<Made>, Error> {
+        let Some(settings) = &recipe.prune else { return Ok(Vec::new()) };
+        let retrain = recipe.prune_retrain();
+        let clock = Instant::now();
+        let levels = self.prune(&start.net, &start.net, settings, &retrain)?;
+        let seconds = self.seconds("prune", clock)?;
+        let all = levels.len() as f64;
+        let effort = effort(Effort::Calibration, &retrain);
+        let made = |(at, net)| Made { net, effort, seconds: seconds * (at as f64 + 1.0) / all };
+        Ok(levels.into_iter().enumerate().map(made).collect())
+    }
+
+    fn grouped(&mut self, stage: Stage, base: &Made, float: &Net, recipe: &Recipe) -> Result<Made, Error> {
+        let Some(settings) = &recipe.group else { return Ok(base.clone()) };
+        let retrain = recipe.group_retrain();
+        let clock = Instant::now();
+        let name = if stage.name().contains("SP") { "group" } else { "group-unpruned" };
+        let net = self.group(name, &base.net, float, settings, &retrain)?;
+        let seconds = self.seconds(name, clock)?;
+        Ok(Made { net, effort: effort(base.effort, &[retrain]), seconds: base.seconds + seconds })
+    }
+
+    fn quantized(&mut self, stage: Stage, base: &Made, recipe: &Recipe) -> Result<Made, Error> {
+        let Some(settings) = &recipe.quantize else { return Ok(base.clone()) };
+        let name = format!("quantize-{stage}");
+        let clock = Instant::now();
+        let net = self.quantize(&name, &base.net, settings)?;
+        let seconds = self.seconds(&name, clock)?;
+        let effort = if base.effort == Effort::Retrained { Effort::Retrained } else { Effort::Calibration };
+        Ok(Made { net, effort, seconds: base.seconds + seconds })
+    }
+
+    /// How long a stage took when it was done: of a job that was interrupted, what came after.
+    fn seconds(&self, name: &str, clock: Instant) -> Result<f64, Error> {
+        self.work.value(&format!("{name}.seconds"), || Ok(clock.elapsed().as_secs_f64()))
+    }
+
+    fn row(
+        &self,
+        stage: Stage,
+        made: &Made,
+        evaluation: &Evaluation,
+        baseline: Option<&Evaluation>,
+    ) -> Result<Row, Error> {
+        let float = made.net.parameters() * 4;
+        let loss = match baseline {
+            None => None,
+            Some(baseline) => {
+                let difference = compare(baseline, evaluation)?.top1;
+                Some(Loss { points: difference.points, interval: difference.interval })
+            }
+        };
+        let size = match stage {
+            Stage::Baseline => float,
+            _ => code::encode(&made.net, &code::Options::default())?.len() as u64,
+        };
+        let widths = group::widths(&made.net);
+        Ok(Row {
+            stage,
+            top1: evaluation.top1,
+            top5: evaluation.top5,
+            loss_of_top1: loss,
+            size_bytes: size,
+            ratio: float as f64 / size as f64,
+            sparsity: 100.0 * prune::sparsity(&made.net),
+            index_bits_mean: widths.as_ref().map(|w| w.mean),
+            index_bits_weighted: widths.as_ref().map(|w| w.weighted),
+            effort: made.effort,
+            seconds: made.seconds,
+        })
+    }
+}
+
+/// What a stage was made with, from what came before it.
+fn effort(before: Effort, retrain: &[Retrain]) -> Effort {
+    match retrain.iter().any(|r| r.steps.unwrap_or(0) > 0) || before == Effort::Retrained {
+        true => Effort::Retrained,
+        false => Effort::Calibration,
+    }
+}

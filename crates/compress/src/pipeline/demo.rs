@@ -1,0 +1,82 @@
+//! The demonstration: a data set out of nothing, a small network trained on it from its fillers, and all three stages.
+
+use synapress_import::fill;
+use synapress_model::{Net, Preprocess};
+
+use super::{Error, small_network};
+use crate::data::synthetic::Synthetic;
+use crate::data::{Augment, Dataset};
+use crate::recipe::{Calibration, Group, Levels, Prune, Quantize, Recipe, Resolve, Retrain};
+use crate::train::Policy;
+
+/// Everything that the demonstration starts from.
+#[derive(Clone, Debug)]
+pub struct Demo {
+    /// The network, with weights drawn by the seed.
+    pub net: Net,
+    /// Images to train, calibrate and retrain with.
+    pub training: Dataset,
+    /// Other images, to evaluate on.
+    pub validation: Dataset,
+    /// How training images vary.
+    pub augment: Augment,
+    /// How the network is trained.
+    pub retrain: Retrain,
+    /// How it is compressed.
+    pub recipe: Recipe,
+}
+
+/// Draws images, network and settings by a seed.
+///
+/// # Errors
+/// None that a seed can bring about.
+pub fn demo(seed: u64) -> Result<Demo, Error> {
+    let shapes = Synthetic { seed, ..Synthetic::default() };
+    let (training, validation) = (shapes.dataset(0..4000)?, shapes.dataset(1 << 32..(1 << 32) + 1000)?);
+    let mut net = small_network(Synthetic::CLASSES)?;
+    fill(&mut net, seed)?;
+    net.about.preprocess = Some(Preprocess { mean: [128.0; 3], scale: 1.0 / 64.0, ..Preprocess::default() });
+    net.about.labels = Synthetic::class_names();
+    let retrain = Retrain {
+        steps: Some(900),
+        batch: Some(32),
+        learning_rate: Some(0.02),
+        policy: Some(Policy::Cosine { warmup: 40 }),
+        momentum: Some(0.9),
+        decay: Some(5e-4),
+        clip: Some(2.0),
+        labels: Some(true),
+        seed: Some(seed),
+        ..Retrain::default()
+    };
+    let steps = |steps, learning_rate| Retrain {
+        steps: Some(steps),
+        learning_rate: Some(learning_rate),
+        labels: Some(false),
+        decay: Some(0.0),
+        ..retrain.clone()
+    };
+    let recipe = Recipe {
+        name: "demo".to_owned(),
+        calibration: Calibration { images: None, augment: true },
+        prune: Some(Prune {
+            sparsity: Some(Levels::One(0.75)),
+            rounds: 2,
+            resolve: Some(Resolve { images: 256, seed, ..Resolve::default() }),
+            retrain: steps(60, 0.005),
+            last: steps(120, 0.005),
+            ..Prune::default()
+        }),
+        group: Some(Group { bits: Some(4), seed: Some(seed), retrain: steps(60, 0.0002), ..Group::default() }),
+        quantize: Some(Quantize {
+            conv_bits: Some(8),
+            fc_bits: Some(6),
+            output_bits: Some(8),
+            images: Some(128),
+            ..Quantize::default()
+        }),
+        ..Recipe::default()
+    };
+    let augment = Augment { shift: 2, ..Augment::default() };
+    Ok(Demo { net, training, validation, augment, retrain, recipe })
+}

@@ -1,0 +1,74 @@
+//! Quantization as a job: range analysis on calibration images, and widths that top-1 of the integers judges.
+
+use synapress_model::Net;
+
+use super::{Error, Job, Judge};
+use crate::quantize::search::{Search, search};
+use crate::quantize::{self, Calibration, Options};
+use crate::recipe::{self, Quantize};
+
+/// Calibration images of range analysis, unless a recipe says otherwise.
+const IMAGES: usize = 64;
+
+impl Job<'_> {
+    /// Quantizes a network; widths that `settings` leaves open are searched. `name` is what the stage is kept as.
+    ///
+    /// # Errors
+    /// Those of the steps, [`Error::Settings`] for a retraining of integers, and [`Error::Stopped`].
+    pub fn quantize(&mut self, name: &str, net: &Net, settings: &Quantize) -> Result<Net, Error> {
+        if settings.retrain.steps.unwrap_or(0) > 0 {
+            let message = "quantize.retrain: integers cannot be retrained; retrain in the stages before";
+            return Err(Error::Settings(message.to_owned()));
+        }
+        let work = self.work;
+        work.stage(name, || {
+            self.tell("range analysis", 0, 1, "")?;
+            let images = settings.images.unwrap_or(IMAGES);
+            let (images, _) = self.images(images, net.graph.shape(net.graph.input()?))?;
+            let calibration = Calibration::new(net, &images)?;
+            self.tell("range analysis", 1, 1, "")?;
+            let options = options(settings);
+            let Some(widths) = &settings.search else { return Ok(told(calibration.quantize(&options)?.net, &options)) };
+            let wanted = Search {
+                min: widths.min,
+                max: widths.max,
+                tolerance: widths.tolerance,
+                conv: settings.conv_bits.is_none(),
+                fc: settings.fc_bits.is_none(),
+                output: settings.output_bits.is_none(),
+            };
+            let mut judge = Judge::new(self, net)?;
+            let mut tries = 0;
+            let found = search(&calibration, &options, &wanted, &mut |net| judge.top1(net), &mut |t| {
+                tries += 1;
+                let remark =
+                    format!("tries, {} / {} / {} bits: {:+.2} points", t.conv_bits, t.fc_bits, t.output_bits, -t.loss);
+                self.tell("searching bit widths", tries, tries + 1, remark)
+            })?;
+            Ok(told(found.quantized.net, &found.options))
+        })
+    }
+}
+
+fn told(mut net: Net, options: &Options) -> Net {
+    let Options { conv_bits, fc_bits, output_bits, .. } = options;
+    net.about.history.push(format!(
+        "quantize to {conv_bits}-bit convolution, {fc_bits}-bit fully connected, {output_bits}-bit outputs"
+    ));
+    net
+}
+
+fn options(settings: &Quantize) -> Options {
+    let base = Options::default();
+    Options {
+        conv_bits: settings.conv_bits.unwrap_or(base.conv_bits),
+        fc_bits: settings.fc_bits.unwrap_or(base.fc_bits),
+        output_bits: settings.output_bits.unwrap_or(base.output_bits),
+        input_bits: settings.input_bits,
+        range: match settings.range {
+            recipe::Range::Largest => quantize::Range::Max,
+            recipe::Range::SquaredError => quantize::Range::SquaredError,
+        },
+        ..base
+    }
+}
