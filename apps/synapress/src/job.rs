@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::Value;
-use synapress_compress::data::Dataset;
+use synapress_compress::data::{Augment, Dataset, Image};
 use synapress_compress::evaluate::{Evaluation, Paired, compare};
 use synapress_compress::pipeline::{Error, Event, Job, Work, fingerprint};
 use synapress_model::{Net, Preprocess};
@@ -108,28 +108,52 @@ impl Bench {
         self.calibration.as_ref().ok_or_else(|| usage(format!("{what} needs images; give --data")))
     }
 
-    /// Does a job with a working directory beside the output, which is removed when the output is written. `settings`
-    /// describes all that the result depends on besides network and images.
+    /// A network with images that are in memory.
+    pub fn new(net: Net, calibration: Dataset, validation: Dataset) -> Self {
+        let preprocess = net.about.preprocess.clone().unwrap_or_default();
+        Self { net, calibration: Some(calibration), validation: Some(validation), preprocess }
+    }
+
+    /// Does a job and evaluates the network before and after on the validation images.
     pub fn work(
         &self,
         target: &Target,
         settings: &str,
         training: &Training,
-        keeping: &Keeping,
+        keeping: Keeping,
+        act: impl FnOnce(&mut Job<'_>) -> Result<(Net, Value, String), Error>,
+    ) -> Result<Done> {
+        let mut evaluated = None;
+        let done = self.work_without_evaluation(target, settings, training, keeping, |job| {
+            let made = act(job)?;
+            if let Some(set) = &self.validation {
+                let before = match self.net.verify().is_ok() {
+                    true => Some(job.measure("before", &self.net, set)?),
+                    false => None,
+                };
+                evaluated = Some((before, job.measure("after", &made.0, set)?));
+            }
+            Ok(made)
+        })?;
+        match evaluated {
+            Some((before, after)) => done.with(before, after),
+            None => Ok(done),
+        }
+    }
+
+    /// Does a job with a working directory beside the output, which is removed when the output is written. `settings`
+    /// describes all that the result depends on besides network and images.
+    pub fn work_without_evaluation(
+        &self,
+        target: &Target,
+        settings: &str,
+        training: &Training,
+        keeping: Keeping,
         act: impl FnOnce(&mut Job<'_>) -> Result<(Net, Value, String), Error>,
     ) -> Result<Done> {
         let folder = target.beside(".work");
         let augment = training.augment();
-        let images = |d: &Dataset| format!("{} ({} images)", d.source(), d.len());
-        let describe = format!(
-            "synapress {} {settings}\nnetwork {:016x}\ncalibration {}\nvalidation {}\n{:?}\n{augment:?}\n",
-            env!("CARGO_PKG_VERSION"),
-            fingerprint(&self.net),
-            self.calibration.as_ref().map_or_else(String::new, images),
-            self.validation.as_ref().map_or_else(String::new, images),
-            self.preprocess,
-        );
-        let work = Work::open(&folder, &describe, training.checkpoint_every)?;
+        let work = Work::open(&folder, &self.describe(settings, &augment), training.checkpoint_every)?;
         let interrupt = Interrupt::watch()?;
         let mut progress = Progress::new();
         let mut watch = |e: Event<'_>| {
@@ -140,7 +164,7 @@ impl Bench {
         let calibration = match (&self.calibration, &self.validation) {
             (Some(set), _) | (None, Some(set)) => set,
             (None, None) => {
-                let grey = synapress_compress::data::Image::new(1, 1, vec![128; 3]).map_err(anyhow::Error::msg)?;
+                let grey = Image::new(1, 1, vec![128; 3]).map_err(anyhow::Error::msg)?;
                 nothing = Dataset::from_images("no images", vec![(grey, 0)], Vec::new())?;
                 &nothing
             }
@@ -154,22 +178,28 @@ impl Bench {
             watch: &mut watch,
         };
         let (mut net, json, text) = act(&mut job)?;
-        let evaluated = match &self.validation {
-            None => None,
-            Some(set) => {
-                let before = match self.net.verify().is_ok() {
-                    true => Some(job.measure("before", &self.net, set)?),
-                    false => None,
-                };
-                Some((before, job.measure("after", &net, set)?))
-            }
-        };
         drop(progress);
         let size = target.write(&mut net, None)?;
         if !keeping.keep_work {
             std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
         }
-        Done::new(net, target, size, json, text, evaluated)
+        Ok(Done::new(&net, target, size, json, text))
+    }
+
+    /// All that a result depends on, as text.
+    fn describe(&self, settings: &str, augment: &Augment) -> String {
+        let images = |d: &Dataset| {
+            let labels = (0..d.len()).fold(0usize, |h, i| h.wrapping_mul(31).wrapping_add(d.id(i) ^ d.label(i) << 20));
+            format!("{} ({} images, {labels:x})", d.source(), d.len())
+        };
+        format!(
+            "synapress {} {settings}\nnetwork {:016x}\ncalibration {}\nvalidation {}\n{:?}\n{augment:?}\n",
+            env!("CARGO_PKG_VERSION"),
+            fingerprint(&self.net),
+            self.calibration.as_ref().map_or_else(String::new, images),
+            self.validation.as_ref().map_or_else(String::new, images),
+            self.preprocess,
+        )
     }
 }
 
@@ -183,14 +213,7 @@ pub struct Done {
 }
 
 impl Done {
-    fn new(
-        net: Net,
-        target: &Target,
-        size: u64,
-        mut json: Value,
-        mut text: String,
-        evaluated: Option<(Option<Evaluation>, Evaluation)>,
-    ) -> Result<Self> {
+    fn new(net: &Net, target: &Target, size: u64, mut json: Value, mut text: String) -> Self {
         let float = net.parameters() * 4;
         let ratio = float as f64 / size as f64;
         json["output"] = target.path.display().to_string().into();
@@ -198,28 +221,29 @@ impl Done {
         json["float_bytes"] = float.into();
         json["ratio"] = ratio.into();
         text += &format!("\n{}: {} ({ratio:.2}x smaller than float)", target.path.display(), bytes(size));
-        if let Some((before, after)) = evaluated {
-            let paired = before.as_ref().map(|b| compare(&after, b)).transpose()?;
-            let mut out = table(&["validation", "top-1 %", "top-5 %"]);
-            let row =
-                |name: &str, e: &Evaluation| [name.to_owned(), format!("{:.2}", e.top1), format!("{:.2}", e.top5)];
-            if let Some(before) = &before {
-                out.add_row(row("before", before));
-            }
-            out.add_row(row("after", &after));
-            text += &format!("\n{out}");
-            if let Some(Paired { images, top1, .. }) = paired {
-                let [low, high] = top1.interval;
-                text += &format!(
-                    "\n{:+.2} points of top-1 on {images} images (95% interval {low:+.2} to {high:+.2})",
-                    top1.points
-                );
-            }
-            json["before"] = serde_json::to_value(&before)?;
-            json["after"] = serde_json::to_value(&after)?;
-            json["difference"] = serde_json::to_value(paired)?;
+        Self { json, text: text.trim_start().to_owned() }
+    }
+
+    /// The same with accuracy before and after.
+    fn with(mut self, before: Option<Evaluation>, after: Evaluation) -> Result<Self> {
+        let paired = before.as_ref().map(|b| compare(&after, b)).transpose()?;
+        let mut out = table(&["validation", "top-1 %", "top-5 %"]);
+        let row = |name: &str, e: &Evaluation| [name.to_owned(), format!("{:.2}", e.top1), format!("{:.2}", e.top5)];
+        if let Some(before) = &before {
+            out.add_row(row("before", before));
         }
-        Ok(Self { json, text: text.trim_start().to_owned() })
+        out.add_row(row("after", &after));
+        self.text += &format!("\n{out}");
+        if let Some(Paired { images, top1, .. }) = paired {
+            let [low, high] = top1.interval;
+            let points = top1.points;
+            self.text +=
+                &format!("\n{points:+.2} points of top-1 on {images} images (95% interval {low:+.2} to {high:+.2})");
+        }
+        self.json["before"] = serde_json::to_value(&before)?;
+        self.json["after"] = serde_json::to_value(&after)?;
+        self.json["difference"] = serde_json::to_value(paired)?;
+        Ok(self)
     }
 }
 

@@ -70,16 +70,6 @@ pub fn bytes(n: u64) -> String {
     }
 }
 
-/// Seconds as minutes and hours.
-pub fn duration(seconds: f64) -> String {
-    let s = if seconds.is_finite() { seconds.clamp(0.0, 1e9).round() as u64 } else { 0 };
-    match s {
-        0..60 => format!("{s} s"),
-        60..3600 => format!("{}:{:02} min", s / 60, s % 60),
-        _ => format!("{}:{:02} h", s / 3600, s / 60 % 60),
-    }
-}
-
 /// Progress on standard error: a bar on a terminal, elsewhere a line now and then.
 #[derive(Debug)]
 pub struct Progress {
@@ -125,14 +115,6 @@ impl Progress {
 
     /// Without a terminal a line is written no more often than this.
     const SILENCE: Duration = Duration::from_secs(15);
-
-    /// A line above the bar.
-    pub fn note(&self, line: &str) {
-        match &self.bar {
-            Some(bar) => bar.suspend(|| say(line)),
-            None => say(line),
-        }
-    }
 }
 
 impl Drop for Progress {
@@ -154,9 +136,6 @@ mod tests {
         }
         for (n, text) in [(17, "17 B"), (12_345, "12.3 kB"), (27_994_208, "27.99 MB")] {
             assert_eq!(bytes(n), text);
-        }
-        for (s, text) in [(0.4, "0 s"), (61.0, "1:01 min"), (3725.0, "1:02 h"), (f64::NAN, "0 s")] {
-            assert_eq!(duration(s), text);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use synapress_compress::data::Augment;
+use synapress_compress::recipe::Retrain;
 use synapress_compress::train::{Options, Policy};
 
 use anyhow::Result;
@@ -121,6 +122,23 @@ impl Training {
             return Err(usage("the temperature is a number above 0"));
         }
         Ok(options)
+    }
+
+    /// The same for a retraining, from soft labels or from true ones.
+    pub fn retrain(&self, images: usize, base: Options, labels: bool) -> Result<Retrain> {
+        let o = self.options(images, base)?;
+        Ok(Retrain {
+            steps: Some(o.steps),
+            batch: Some(o.batch),
+            learning_rate: Some(o.learning_rate),
+            policy: Some(o.policy),
+            momentum: Some(o.momentum),
+            decay: Some(o.decay),
+            clip: Some(o.clip),
+            temperature: Some(o.temperature),
+            labels: Some(labels),
+            seed: Some(o.seed),
+        })
     }
 
     fn policy(&self, base: Policy, steps: usize) -> Result<Policy> {

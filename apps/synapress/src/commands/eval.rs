@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use synapress_compress::data::Dataset;
-use synapress_compress::evaluate::{Classifier, Difference, Evaluation, Options, Paired, compare, evaluate};
+use synapress_compress::evaluate::{
+    Classifier, Difference, Evaluation, IntegerClassifier, Options, Paired, compare, evaluate,
+};
 use synapress_model::Net;
 use synapress_run::{Executor, Keep};
 
@@ -119,7 +121,7 @@ impl Eval {
 /// What executes a network: integers if it is quantized, unless floating point is forced.
 pub fn classifier(net: &Net, batch: usize, float: bool) -> Result<Box<dyn Classifier>> {
     Ok(match &net.integers {
-        Some(_) if !float => anyhow::bail!("integer"),
+        Some(_) if !float => Box::new(IntegerClassifier::new(net, batch)?),
         _ => Box::new(Executor::<f32>::new(net, batch, Keep::Output)?),
     })
 }

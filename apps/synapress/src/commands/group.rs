@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
-use synapress_compress::group::{self, Init, Options as Grouping};
-use synapress_compress::pipeline::Group as Settings;
+use synapress_compress::group::search::Search;
+use synapress_compress::group::{self, Init};
+use synapress_compress::recipe;
 use synapress_compress::train::Options;
 use synapress_model::{Form, Net};
 
@@ -38,18 +39,22 @@ pub struct Group {
     source: Source,
     #[command(flatten)]
     target: Target,
-    /// Index width of every layer, 1 to 16
-    #[arg(long, value_name = "BITS", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=16))]
-    bits: u8,
+    /// Index width of every layer, 1 to 16; 8 by default
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u8).range(1..=16), conflicts_with = "search")]
+    bits: Option<u8>,
+    /// Search each layer's index width in this range, on the images of --data
+    #[arg(long, value_name = "MIN..MAX", value_parser = parse_range, num_args = 0..=1, default_missing_value = "4..8",
+          requires = "data")]
+    search: Option<(u8, u8)>,
+    /// Points of top-1 that a search may lose on the calibration images
+    #[arg(long, value_name = "POINTS", default_value_t = 1.0)]
+    tolerance: f64,
     /// A layer's own index width
     #[arg(long, value_name = "NAME=BITS", value_parser = parse_layer::<u8>)]
     layer: Vec<(String, u8)>,
     /// Where centroids start
     #[arg(long, value_enum, default_value_t = Start::Linear)]
     init: Start,
-    /// The most refinements of k-means
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    iterations: usize,
     #[command(flatten)]
     material: Material,
     #[command(flatten)]
@@ -70,30 +75,46 @@ impl Run for Group {
         let bench = self.material.bench(self.source.open_complete()?)?;
         let images = bench.calibration.as_ref().map_or(0, |d| d.len());
         let base = Options { steps: if images > 0 { 200 } else { 0 }, learning_rate: 1e-4, ..Options::default() };
-        let retrain = self.training.options(images, base)?;
-        if images == 0 && retrain.steps > 0 {
+        let retrain = self.training.retrain(images, base, self.teaching.from_labels)?;
+        if images == 0 && retrain.steps != Some(0) {
             return Err(usage("training centroids needs images; give --data"));
         }
-        let options = Grouping {
-            bits: self.bits,
+        let settings = self.settings(retrain.seed);
+        let float = self.teaching.teacher(&bench.net)?;
+        let describe = format!("group {settings:?} {retrain:?} {:?}", self.teaching);
+        let done = bench.work(&self.target, &describe, &self.training, self.keeping, |job| {
+            let net = job.group("group", &bench.net, &float, &settings, &retrain)?;
+            let (json, text) = report(&net);
+            Ok((net, json, text))
+        })?;
+        self.output.answer(&done.json, || done.text)
+    }
+}
+
+impl Group {
+    fn settings(&self, seed: Option<u64>) -> recipe::Group {
+        let search = self.search.map(|(min, max)| Search { min, max, tolerance: self.tolerance });
+        recipe::Group {
+            bits: if search.is_some() { None } else { Some(self.bits.unwrap_or(8)) },
+            search,
             layers: self.layer.iter().cloned().collect::<BTreeMap<_, _>>(),
             init: match self.init {
                 Start::Linear => Init::Linear,
                 Start::Density => Init::Density,
                 Start::PlusPlus => Init::PlusPlus,
             },
-            iterations: self.iterations,
-            seed: retrain.seed,
-        };
-        let settings = Settings { options, retrain };
-        let teacher = if self.teaching.from_labels { None } else { Some(self.teaching.teacher(&bench.net)?) };
-        let describe = format!("group {settings:?} {:?}", self.teaching);
-        let done = bench.work(&self.target, &describe, &self.training, &self.keeping, |job| {
-            let net = job.group(&bench.net, teacher.as_ref(), &settings)?;
-            let (json, text) = report(&net);
-            Ok((net, json, text))
-        })?;
-        self.output.answer(&done.json, || done.text)
+            seed,
+            ..recipe::Group::default()
+        }
+    }
+}
+
+/// Reads `MIN..MAX`.
+fn parse_range(text: &str) -> Result<(u8, u8), String> {
+    let parts = text.split_once("..").and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    match parts {
+        Some((min, max)) if 1 <= min && min <= max && max <= 16 => Ok((min, max)),
+        _ => Err("give two widths from 1 to 16, such as 4..8".to_owned()),
     }
 }
 

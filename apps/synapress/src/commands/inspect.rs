@@ -5,9 +5,9 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
 use synapress_code::{self as code, LayerSummary, Summary};
-use synapress_compress::census::{Census, Row};
 use synapress_compress::group;
-use synapress_model::Net;
+use synapress_model::census::{Census, Row, census};
+use synapress_model::{Form, Net};
 
 use super::Run;
 use crate::model::Source;
@@ -27,19 +27,83 @@ impl Run for Inspect {
 
     fn run(self) -> Result<()> {
         let net = self.source.open()?;
-        let census = Census::of(&net);
+        let census = census(&net);
         let summary = match self.source.is_syn() {
             true => Some(summary(&self.source.model)?),
             false => None,
         };
-        let mut json = serde_json::to_value(&census)?;
-        json["name"] = net.name.clone().into();
-        json["history"] = net.about.history.clone().into();
+        let mut json = totals_json(&net, &census);
         if let Some(summary) = &summary {
             add(&mut json, &net, summary);
         }
         self.output.answer(&json, || text(&net, &census, summary.as_ref()))
     }
+}
+
+fn totals_json(net: &Net, c: &Census) -> Value {
+    let row = |r: &Row| {
+        let mut json = json!({
+            "name": r.name,
+            "kind": r.kind,
+            "output": [r.output.channels, r.output.height, r.output.width],
+            "parameters": r.parameters,
+            "connections": r.connections,
+            "share_of_parameters": r.parameter_share,
+            "share_of_connections": r.connection_share,
+        });
+        if let Some(w) = At::of(net, r) {
+            json["stage"] = w.stage.into();
+            json["sparsity"] = w.sparsity.into();
+            json["index_bits"] = w.index_bits.into();
+            json["weight_bits"] = w.weight_bits.into();
+        }
+        json["output_bits"] = output_bits(net, r).into();
+        json
+    };
+    json!({
+        "name": net.name,
+        "parameters": c.parameters,
+        "connections": c.connections,
+        "connections_without_groups": c.ungrouped,
+        "convolutions": c.convolutions,
+        "fully_connected": c.fully_connected,
+        "inception_modules": c.inception_modules,
+        "layers": c.layers,
+        "rows": c.rows.iter().map(row).collect::<Vec<_>>(),
+        "history": net.about.history,
+    })
+}
+
+/// Where a layer's weights stand.
+struct At {
+    stage: &'static str,
+    sparsity: f64,
+    index_bits: Option<u8>,
+    weight_bits: u8,
+}
+
+impl At {
+    fn of(net: &Net, row: &Row) -> Option<Self> {
+        let weights = net.weights.get(row.node)?.as_ref()?;
+        let quantized = weights.codes().map(|(_, format)| format.bits);
+        let stage = match (&weights.form, quantized) {
+            (Form::Coded { .. }, Some(_)) => "grouped+quantized",
+            (Form::Coded { .. }, None) => "grouped",
+            (_, Some(_)) => "quantized",
+            _ if weights.zeros() > weights.len() / 100 => "pruned",
+            _ => "dense",
+        };
+        let index_bits = match &weights.form {
+            Form::Coded { centroids, .. } => Some(group::index_bits(centroids.len())),
+            _ => None,
+        };
+        let sparsity = weights.zeros() as f64 / weights.len().max(1) as f64;
+        Some(Self { stage, sparsity, index_bits, weight_bits: quantized.unwrap_or(32) })
+    }
+}
+
+fn output_bits(net: &Net, row: &Row) -> Option<u8> {
+    net.integers.as_ref()?.outputs.get(row.node).map(|f| f.bits)
 }
 
 fn summary(path: &std::path::Path) -> Result<Summary> {
@@ -80,19 +144,18 @@ fn text(net: &Net, census: &Census, summary: Option<&Summary>) -> String {
     }
     let mut out = table(&headings);
     for row in &census.rows {
-        let [c, h, w] = row.output;
-        let share = 100.0 * row.connections as f64 / census.connections.max(1) as f64;
+        let share = 100.0 * row.connection_share;
         let count = |n: u64| if n == 0 { String::new() } else { thousands(n) };
         let mut cells = vec![
             row.name.clone(),
             row.kind.to_owned(),
-            format!("{c}x{h}x{w}"),
+            row.output.to_string(),
             count(row.parameters),
             count(row.connections),
             if row.connections == 0 { String::new() } else { format!("{share:.1}%") },
         ];
         if let Some(summary) = summary {
-            cells.extend(stages(row, summary.layers.iter().find(|l| l.name == row.name)));
+            cells.extend(stages(net, row, summary.layers.iter().find(|l| l.name == row.name)));
         }
         out.add_row(cells);
     }
@@ -107,14 +170,15 @@ fn text(net: &Net, census: &Census, summary: Option<&Summary>) -> String {
 }
 
 /// What a `.syn` tells of a layer besides.
-fn stages(row: &Row, layer: Option<&LayerSummary>) -> [String; 7] {
+fn stages(net: &Net, row: &Row, layer: Option<&LayerSummary>) -> [String; 7] {
     let bits = |bits: Option<u8>| bits.map(|b| b.to_string()).unwrap_or_default();
+    let at = At::of(net, row);
     [
-        row.stage.to_owned(),
-        row.sparsity.map(|s| format!("{:.2}%", 100.0 * s)).unwrap_or_default(),
-        bits(row.index_bits),
-        bits(row.weight_bits),
-        bits(row.output_bits),
+        at.as_ref().map_or("", |a| a.stage).to_owned(),
+        at.as_ref().map(|a| format!("{:.2}%", 100.0 * a.sparsity)).unwrap_or_default(),
+        bits(at.as_ref().and_then(|a| a.index_bits)),
+        bits(at.as_ref().map(|a| a.weight_bits)),
+        bits(output_bits(net, row)),
         layer.map(|l| thousands(l.bytes)).unwrap_or_default(),
         layer.map(|l| format!("{:.2}", l.bits_per_weight())).unwrap_or_default(),
     ]
@@ -122,10 +186,11 @@ fn stages(row: &Row, layer: Option<&LayerSummary>) -> [String; 7] {
 
 fn totals(census: &Census) -> String {
     format!(
-        "parameters {}, connections {} (each group counts its own inputs)\n\
+        "parameters {}, connections {} ({} if no convolution were in groups)\n\
          convolution layers {}, fully connected layers {}, inception modules {}, layers {}",
         thousands(census.parameters),
         thousands(census.connections),
+        thousands(census.ungrouped),
         census.convolutions,
         census.fully_connected,
         census.inception_modules,

@@ -2,11 +2,14 @@
 //! the list.
 
 mod classify;
+mod compress;
+mod demo;
 mod encode;
 mod eval;
 mod group;
 mod inspect;
 mod prune;
+mod quantize;
 mod train;
 
 use anyhow::Result;
@@ -36,11 +39,14 @@ impl Entry {
 
 /// Every command, in the order of the help.
 const COMMANDS: &[Entry] = &[
+    Entry::of::<demo::Demo>(),
     Entry::of::<inspect::Inspect>(),
     Entry::of::<eval::Eval>(),
     Entry::of::<train::Train>(),
     Entry::of::<prune::Prune>(),
     Entry::of::<group::Group>(),
+    Entry::of::<quantize::Quantize>(),
+    Entry::of::<compress::Compress>(),
     Entry::of::<encode::Encode>(),
     Entry::of::<classify::Classify>(),
 ];

@@ -1,12 +1,12 @@
 //! `prune`: synapse pruning (SP), by a ratio, a sparsity or a search, in rounds with re-solve and retraining.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use anyhow::Result;
 use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
-use synapress_compress::pipeline::{Prune as Settings, Threshold};
-use synapress_compress::prune::{self, Target as Sparsity, resolve};
+use synapress_compress::prune::{self, search};
+use synapress_compress::recipe;
 use synapress_compress::train::Options;
 use synapress_model::Net;
 
@@ -45,9 +45,15 @@ pub struct Prune {
     /// A layer to leave as it is
     #[arg(long, value_name = "NAME")]
     exclude: Vec<String>,
-    /// Rounds over which the sparsity rises to its target
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
-    rounds: u16,
+    /// What a search adds to a layer's ratio with each try
+    #[arg(long, value_name = "R", default_value_t = 0.25)]
+    ratio_step: f64,
+    /// The largest ratio that a search tries
+    #[arg(long, value_name = "R", default_value_t = 3.0)]
+    most_ratio: f64,
+    /// Rounds over which the sparsity rises to its target (1 by default), or the most rounds of a search (3)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: Option<u16>,
     /// Calibration images that survivors are re-solved with; 0: no re-solve
     #[arg(long, value_name = "N", default_value_t = 256)]
     resolve_images: usize,
@@ -69,25 +75,23 @@ impl Run for Prune {
     fn run(self) -> Result<()> {
         self.target.check()?;
         let bench = self.material.bench(self.source.open_complete()?)?;
-        let threshold = self.threshold(&bench.net)?;
         let images = bench.calibration.as_ref().map_or(0, |d| d.len());
+        let settings = self.settings(images)?;
         let base = Options { steps: if images > 0 { 200 } else { 0 }, ..Options::default() };
-        let retrain = self.training.options(images, base)?;
-        if images == 0 && retrain.steps > 0 {
+        let retrain = self.training.retrain(images, base, self.teaching.from_labels)?;
+        if images == 0 && retrain.steps != Some(0) {
             return Err(usage("retraining needs images; give --data"));
         }
-        let settings = Settings {
-            threshold,
-            rounds: self.rounds.into(),
-            images: if images > 0 { self.resolve_images.min(images) } else { 0 },
-            resolve: resolve::Options { seed: retrain.seed, ..resolve::Options::default() },
-            last: retrain.clone(),
-            retrain,
-        };
+        // Faults of the arguments show before any work is done.
+        for target in settings.targets() {
+            prune::ratios_for(&bench.net, &target)?;
+        }
         let float = self.teaching.teacher(&bench.net)?;
-        let describe = format!("prune {settings:?} {:?}", self.teaching);
-        let done = bench.work(&self.target, &describe, &self.training, &self.keeping, |job| {
-            let net = job.prune(&bench.net, &float, self.teaching.from_labels, &settings)?;
+        let retrain = [retrain.clone(), retrain];
+        let describe = format!("prune {settings:?} {retrain:?} {:?}", self.teaching);
+        let done = bench.work(&self.target, &describe, &self.training, self.keeping, |job| {
+            let mut levels = job.prune(&bench.net, &float, &settings, &retrain)?;
+            let net = levels.pop().unwrap_or_else(|| bench.net.clone());
             let (json, text) = report(&net);
             Ok((net, json, text))
         })?;
@@ -96,27 +100,30 @@ impl Run for Prune {
 }
 
 impl Prune {
-    fn threshold(&self, net: &Net) -> Result<Threshold> {
-        let own: BTreeMap<String, f64> = self.layer.iter().cloned().collect();
-        if let Some(sparsity) = self.sparsity {
-            let target = Sparsity { sparsity, layers: own, exclude: self.exclude.iter().cloned().collect() };
-            // Faults show before any work is done.
-            prune::ratios_for(net, &target)?;
-            return Ok(Threshold::Sparsity(target));
+    fn settings(&self, images: usize) -> Result<recipe::Prune> {
+        if self.search && !self.layer.is_empty() {
+            return Err(usage("--layer goes with --ratio or --sparsity; a search finds every layer's ratio"));
         }
-        let mut ratios = own;
-        if let Some(ratio) = self.ratio {
-            for id in net.synaptic() {
-                ratios.entry(net.graph.node(id).name.clone()).or_insert(ratio);
-            }
-        }
-        for name in &self.exclude {
-            if ratios.remove(name).is_none() {
-                return Err(usage(format!("--exclude {name}: there is no such convolution or fully connected layer")));
-            }
-        }
-        prune::apply(net, &ratios)?;
-        Ok(Threshold::Ratios(ratios))
+        let exclude: BTreeSet<String> = self.exclude.iter().cloned().collect();
+        let search = search::Options {
+            tolerance: self.tolerance,
+            start: self.ratio_step,
+            step: self.ratio_step,
+            most: self.most_ratio,
+            rounds: self.rounds.unwrap_or(3).into(),
+            exclude: exclude.clone(),
+        };
+        let resolve = recipe::Resolve { images: self.resolve_images.min(images), ..recipe::Resolve::default() };
+        Ok(recipe::Prune {
+            sparsity: self.sparsity.map(recipe::Levels::One),
+            ratio: self.ratio,
+            search: self.search.then_some(search),
+            layers: self.layer.iter().cloned().collect(),
+            exclude,
+            rounds: self.rounds.unwrap_or(1).into(),
+            resolve: (resolve.images > 0 && !self.search).then_some(resolve),
+            ..recipe::Prune::default()
+        })
     }
 }
 

@@ -55,15 +55,17 @@ impl Run for Train {
             decay: 0.0005,
             ..Options::default()
         };
-        let options = self.training.options(images, base)?;
         // Without a word of a teacher true labels are meant.
-        let teacher = if self.teaching.is_given() { Some(self.teaching.teacher(&bench.net)?) } else { None };
-        let settings = format!("train {options:?} {hold_zeros} {:?}", self.teaching);
-        let done = bench.work(&self.target, &settings, &self.training, &self.keeping, |job| {
-            let mut net = job.retrain("train", &bench.net, teacher.as_ref(), hold_zeros, &options)?;
-            net.about.history.push(format!("train for {} steps of {} images", options.steps, options.batch));
-            let json = json!({ "steps": options.steps, "images": images });
-            Ok((net, json, format!("trained for {} steps of {} images", options.steps, options.batch)))
+        let labels = !self.teaching.is_given();
+        let retrain = self.training.retrain(images, base, labels)?;
+        let teacher = if labels { bench.net.clone() } else { self.teaching.teacher(&bench.net)? };
+        let (steps, batch) = (retrain.steps.unwrap_or(0), retrain.batch.unwrap_or(0));
+        let settings = format!("train {retrain:?} {hold_zeros} {:?}", self.teaching);
+        let done = bench.work(&self.target, &settings, &self.training, self.keeping, |job| {
+            let mut net = job.retrain("train", &bench.net, &teacher, hold_zeros, &retrain)?;
+            net.about.history.push(format!("train for {steps} steps of {batch} images"));
+            let json = json!({ "steps": steps, "images": images });
+            Ok((net, json, format!("trained for {steps} steps of {batch} images")))
         })?;
         self.output.answer(&done.json, || done.text)
     }

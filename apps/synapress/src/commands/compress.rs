@@ -1,0 +1,117 @@
+//! `compress`: all stages by a recipe or by a budget, and the table of the paper.
+
+use anyhow::Result;
+use clap::{ArgGroup, Args};
+use synapress_compress::pipeline::{Budget, Job, Outcome};
+use synapress_compress::recipe::Recipe;
+use synapress_compress::train::Options;
+
+use super::{Run, usage};
+use crate::job::{Bench, Keeping, Material};
+use crate::model::{Source, Target};
+use crate::output::Output;
+use crate::training::Training;
+
+/// Prune, group and quantize by a recipe or within a budget, and print the table of the paper
+///
+/// The table goes as JSON beside the output (OUT.json). Every finished stage is kept in OUT.syn.work until the end: the
+/// same command given again goes on from there.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("how").required(true).args(["recipe", "max_drop"]))]
+pub struct Compress {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    target: Target,
+    /// A recipe: a TOML file, or the name of one that comes with the program
+    #[arg(long, value_name = "FILE|NAME")]
+    recipe: Option<String>,
+    /// Points of top-1 that all stages together may lose on the validation images
+    #[arg(long, value_name = "POINTS")]
+    max_drop: Option<f64>,
+    #[command(flatten)]
+    material: Material,
+    /// Settings of retraining go with --max-drop; a recipe has its own
+    #[command(flatten)]
+    training: Training,
+    #[command(flatten)]
+    keeping: Keeping,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What decides how far compression goes.
+enum How {
+    Recipe(Box<Recipe>),
+    Budget(Budget),
+}
+
+impl Run for Compress {
+    const NAME: &'static str = "compress";
+
+    fn run(mut self) -> Result<()> {
+        self.target.check()?;
+        let recipe = self.recipe.as_deref().map(Recipe::load).transpose()?;
+        if let Some(recipe) = &recipe {
+            if self.material.selection.limit.is_none() {
+                self.material.selection.limit = recipe.calibration.images;
+            }
+            if !recipe.calibration.augment {
+                (self.training.no_flip, self.training.no_random_crop) = (true, true);
+            }
+        }
+        let bench = self.material.bench(self.source.open_complete()?)?;
+        let images = bench.calibration("compression")?.len();
+        let validation = bench.validation.as_ref().ok_or_else(|| usage("the table needs images; give --val"))?;
+        let how = match (recipe, self.max_drop) {
+            (Some(recipe), _) => How::Recipe(Box::new(recipe)),
+            (None, Some(points)) if points.is_finite() && points >= 0.0 => {
+                let base = Options { steps: 200, ..Options::default() };
+                How::Budget(Budget { points, retrain: self.training.retrain(images, base, false)? })
+            }
+            _ => return Err(usage("--max-drop is a number of points from 0")),
+        };
+        let settings = match &how {
+            How::Recipe(recipe) => format!("compress {recipe:?}"),
+            How::Budget(budget) => format!("compress {budget:?}"),
+        };
+        let act = |job: &mut Job<'_>| match &how {
+            How::Recipe(recipe) => job.compress(&bench.net, validation, recipe),
+            How::Budget(budget) => job.compress_within(&bench.net, validation, budget),
+        };
+        self.carry_out(&bench, &settings, act, &how)
+    }
+}
+
+impl Compress {
+    fn carry_out(
+        &self,
+        bench: &Bench,
+        settings: &str,
+        act: impl FnOnce(&mut Job<'_>) -> Result<Outcome, synapress_compress::pipeline::Error>,
+        how: &How,
+    ) -> Result<()> {
+        let mut report = None;
+        let done = bench.work_without_evaluation(&self.target, settings, &self.training, self.keeping, |job| {
+            let outcome = act(job)?;
+            let text = outcome.report.to_table();
+            let json = serde_json::to_value(&outcome.report).unwrap_or_default();
+            report = Some(outcome.report);
+            Ok((outcome.net, json, text))
+        })?;
+        if let Some(report) = &report {
+            let path = self.target.path.with_extension("json");
+            synapress_compress::pipeline::write(&path, report.to_json().as_bytes())?;
+        }
+        self.output.answer(&done.json, || done.text)?;
+        let lost = report.and_then(|r| r.rows.last().and_then(|row| row.loss_of_top1)).map_or(0.0, |l| l.points);
+        match how {
+            How::Budget(budget) if lost > budget.points => {
+                anyhow::bail!(
+                    "even the gentlest settings lose {lost:.2} points; give more images or a larger --max-drop"
+                )
+            }
+            _ => Ok(()),
+        }
+    }
+}

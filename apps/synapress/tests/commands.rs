@@ -1,0 +1,104 @@
+//! What each command does with a tiny network: files that come out, tables, and JSON that is pure.
+
+mod common;
+
+use common::{Folder, PREPARED, words};
+
+#[test]
+fn inspect_prints_the_totals_of_table_1() {
+    let folder = Folder::new();
+    for (name, parameters, connections, convolutions, fully_connected, modules) in [
+        ("alexnet", 60_965_224u64, 714_188_480u64, 5, 3, 0),
+        ("vgg16", 138_357_544, 15_470_264_320, 13, 3, 0),
+        ("vgg19", 143_667_240, 19_632_062_464, 16, 3, 0),
+        ("googlenet", 6_998_552, 1_582_671_872, 57, 1, 9),
+    ] {
+        let json = folder.json(&["inspect", &format!("zoo:{name}")]);
+        assert_eq!(json["parameters"], parameters, "{name}");
+        assert_eq!(json["convolutions"], convolutions, "{name}");
+        assert_eq!(json["fully_connected"], fully_connected, "{name}");
+        assert_eq!(json["inception_modules"], modules, "{name}");
+        assert_eq!(json["connections"], connections, "{name}");
+        assert!(json["layers"].as_u64().unwrap() > 10, "{name}");
+    }
+    let text = folder.ok(&["inspect", "tiny.prototxt"]);
+    assert!(text.contains("conv2") && text.contains("12x8x8") && text.contains("parameters"), "{text}");
+}
+
+#[test]
+fn a_network_goes_through_every_command() {
+    let folder = Folder::trained();
+    let eval = folder.json(&words("eval float.syn --data val.txt"));
+    assert_eq!(eval["images"], 30);
+    for key in ["top1", "top5", "images_per_second"] {
+        assert!(eval[key].is_number(), "{key}: {eval}");
+    }
+    assert!(eval["top5"].as_f64() >= eval["top1"].as_f64());
+
+    let pruned = folder.json(&words(
+        "prune float.syn --data train.txt --val val.txt --sparsity 0.5 --rounds 2 --steps 5 --batch 10 -o sp.syn",
+    ));
+    assert!((pruned["sparsity"].as_f64().unwrap() - 0.5).abs() < 0.01, "{pruned}");
+    assert!(pruned["difference"]["top1"]["points"].is_number(), "{pruned}");
+    let grouped =
+        folder.json(&words("group sp.syn --data train.txt --bits 4 --layer fc=3 --steps 5 --batch 10 -o sg.syn"));
+    assert!(grouped["index_bits"].as_f64().unwrap() <= 4.0, "{grouped}");
+    let inspected = folder.json(&words("inspect sg.syn"));
+    let fc = inspected["rows"].as_array().unwrap().iter().find(|r| r["name"] == "fc").unwrap().clone();
+    assert_eq!((&fc["stage"], &fc["index_bits"]), (&"grouped".into(), &3.into()), "{fc}");
+    assert!((inspected["sparsity"].as_f64().unwrap() - 0.5).abs() < 0.01, "{inspected}");
+    assert!(inspected["bytes_of"]["weights"].as_u64() < inspected["bytes"].as_u64());
+
+    // Preprocessing and names travelled along; pixels are prepared as in training without a word of it.
+    let classified = folder.json(&words("classify sg.syn val1000.ppm val1001.ppm"));
+    let images = classified["images"].as_array().unwrap();
+    assert_eq!((images.len(), images[0]["top"].as_array().unwrap().len()), (2, 5));
+    let sum: f64 = images[0]["top"].as_array().unwrap().iter().map(|t| t["probability"].as_f64().unwrap()).sum();
+    assert!(sum > 0.3 && sum <= 1.0001, "{classified}");
+    assert!(images[0]["top"][0]["label"].as_str().unwrap().chars().all(|c| !c.is_ascii_digit()), "{classified}");
+
+    let against = folder.json(&words("eval sg.syn --against float.syn --data val.txt"));
+    assert_eq!(against["difference"]["images"], 30);
+    assert!(against["difference"]["top1"]["interval"].is_array());
+    let text = folder.ok(&words("eval sg.syn --against float.syn --data val.txt"));
+    assert!(text.contains("paired on 30 images"), "{text}");
+}
+
+#[test]
+fn encode_keeps_a_network_as_it_is() {
+    let folder = Folder::trained();
+    folder.ok(&words("encode float.syn -o again.syn --mean 1,2,3"));
+    let [a, b] = ["float.syn", "again.syn"].map(|f| folder.json(&["inspect", f]));
+    assert_eq!(a["rows"], b["rows"]);
+    assert!(b["history"].as_array().unwrap().last().unwrap().as_str().unwrap().starts_with("encode"));
+    assert!(!folder.path("float.syn.work").exists());
+}
+
+#[test]
+fn a_caffemodel_is_read_beside_its_prototxt() {
+    let folder = Folder::new();
+    let mut net = synapress_import::caffe::parse(common::TINY, "tiny", &Default::default()).unwrap();
+    synapress_import::fill(&mut net, 3).unwrap();
+    synapress_import::caffemodel::write(&folder.path("tiny.caffemodel"), &net).unwrap();
+    let args = words("encode tiny.prototxt tiny.caffemodel -o tiny.syn");
+    let json = folder.json(&[&args[..], PREPARED].concat());
+    assert_eq!(json["bytes"], folder.read("tiny.syn").len());
+    let [a, b] = [words("eval tiny.syn --data val.txt"), words("eval tiny.prototxt tiny.caffemodel --data val.txt")];
+    let (a, b) = (folder.json(&a), folder.json(&[&b[..], PREPARED].concat()));
+    assert_eq!((&a["top1"], &a["cross_entropy"]), (&b["top1"], &b["cross_entropy"]));
+}
+
+#[test]
+fn ratios_and_searches_prune_too() {
+    let folder = Folder::trained();
+    let json = folder.json(&words("prune float.syn --ratio 0.5 --layer fc=1.0 --exclude conv1 -o r.syn"));
+    let sparsity = |name: &str| {
+        let layers = json["layers"].as_array().unwrap();
+        layers.iter().find(|l| l["name"] == name).unwrap()["sparsity"].as_f64().unwrap()
+    };
+    assert_eq!(sparsity("conv1"), 0.0);
+    assert!(sparsity("fc") > sparsity("conv2") && sparsity("conv2") > 0.2, "{json}");
+    let args = "prune float.syn --search --tolerance 5 --ratio-step 0.5 --rounds 2 --data train.txt --steps 3 --batch 10 -o s.syn";
+    let json = folder.json(&words(args));
+    assert!(json["sparsity"].as_f64().unwrap() > 0.1, "{json}");
+}
