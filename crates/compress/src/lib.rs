@@ -5,6 +5,7 @@ pub mod evaluate;
 pub mod group;
 pub mod pipeline;
 pub mod prune;
+pub mod quantize;
 pub mod recipe;
 pub mod report;
 pub mod statistics;
