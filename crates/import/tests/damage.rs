@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use synapress_import::caffe::{self, Options};
 use synapress_import::{caffemodel, fill, prototxt};
 use synapress_model::Net;
+use synapress_model::census::census;
 
 const NET: &str = "
 name: 'small'
@@ -269,4 +270,62 @@ fn missing_files_and_directories_are_named() {
     assert!(load(directory, &files.weights).contains(directory.to_str().unwrap()));
     assert!(load(&files.weights, &files.weights).contains("this is not text"));
     assert!(load(&files.prototxt, &files.prototxt).contains("this is not a caffemodel"));
+}
+
+/// One layer of every kind that has a number among its attributes.
+const EVERY: &str = "
+input: 'data' input_shape { dim: 1 dim: 4 dim: 12 dim: 12 }
+layer { name: 'conv' type: 'Convolution' bottom: 'data' top: 'conv' param { lr_mult: 1 decay_mult: 1 }
+  convolution_param { num_output: 4 kernel_h: 3 kernel_w: 2 stride_h: 1 stride_w: 2 pad_h: 1 pad_w: 1 dilation: 1 group: 2 axis: 1
+    weight_filler { type: 'gaussian' mean: 0 std: 1 } bias_filler { type: 'constant' value: 1 } } }
+layer { name: 'lrn' type: 'LRN' bottom: 'conv' top: 'lrn' lrn_param { local_size: 5 alpha: 1 beta: 1 k: 1 } }
+layer { name: 'within' type: 'LRN' bottom: 'lrn' top: 'within' lrn_param { local_size: 3 alpha: 1 norm_region: WITHIN_CHANNEL } }
+layer { name: 'pool' type: 'Pooling' bottom: 'within' top: 'pool' pooling_param { pool: MAX kernel_size: 3 stride: 2 pad: 1 } }
+layer { name: 'mean' type: 'Pooling' bottom: 'within' top: 'mean' pooling_param { pool: AVE kernel_h: 3 kernel_w: 3 stride: 2 pad: 1 } }
+layer { name: 'sum' type: 'Eltwise' bottom: 'pool' bottom: 'mean' top: 'sum' eltwise_param { coeff: 1 coeff: 2 } }
+layer { name: 'all' type: 'Concat' bottom: 'sum' bottom: 'mean' top: 'all' concat_param { axis: 1 } }
+layer { name: 'bn' type: 'BatchNorm' bottom: 'all' top: 'all' batch_norm_param { eps: 1 } }
+layer { name: 'scale' type: 'Scale' bottom: 'all' top: 'all' scale_param { axis: 1 num_axes: 1 bias_term: true } }
+layer { name: 'prelu' type: 'PReLU' bottom: 'all' top: 'all' prelu_param { filler { value: 1 } } }
+layer { name: 'relu' type: 'ReLU' bottom: 'all' top: 'all' relu_param { negative_slope: 0 } }
+layer { name: 'drop' type: 'Dropout' bottom: 'all' top: 'all' dropout_param { dropout_ratio: 0 } }
+layer { name: 'reshape' type: 'Reshape' bottom: 'all' top: 'reshape' reshape_param { shape { dim: 0 dim: 8 dim: 1 dim: -1 } } }
+layer { name: 'flat' type: 'Flatten' bottom: 'reshape' top: 'flat' flatten_param { axis: 1 end_axis: -1 } }
+layer { name: 'fc' type: 'InnerProduct' bottom: 'flat' top: 'fc' inner_product_param { num_output: 5 axis: 1 } }
+layer { name: 'prob' type: 'SoftmaxWithLoss' bottom: 'fc' bottom: 'fc' top: 'prob' loss_weight: 1 softmax_param { axis: 1 } }
+";
+
+#[test]
+fn absurd_numbers_never_panic() {
+    let absurd =
+        ["0", "-1", "18446744073709551615", "9223372036854775807", "4294967295", "268435456", "65536", "1e38", "1e-45"];
+    caffe::parse(EVERY, "every.prototxt", &Options::default()).unwrap_or_else(|e| panic!("{e}"));
+    let mut places = 0;
+    for (at, _) in EVERY.match_indices(": ") {
+        let rest = &EVERY[at + 2..];
+        let digits = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'-').count();
+        places += usize::from(digits > 0);
+        for number in absurd.iter().take(if digits > 0 { absurd.len() } else { 0 }) {
+            let text = format!("{}{number}{}", &EVERY[..at + 2], &rest[digits..]);
+            match caffe::parse(&text, "every.prototxt", &Options::default()) {
+                Ok(net) => {
+                    census(&net);
+                }
+                Err(e) => assert!(e.to_string().contains("line "), "{e}"),
+            }
+        }
+    }
+    assert!(places > 50, "{places}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..80)) {
+        let _ = caffemodel::parse(&bytes[..], bytes.len() as u64);
+        let _ = prototxt::parse_bytes(&bytes);
+        // A layer, and a blob, of these bytes.
+        for inside in [field(100, &bytes), field(2, &bytes), field(100, &field(7, &bytes)), field(2, &field(6, &bytes))] {
+            let _ = caffemodel::parse(&inside[..], inside.len() as u64);
+        }
+    }
 }

@@ -31,8 +31,9 @@ enum Blob {
 
 pub(super) fn read(attributes: &Attributes, options: &Options) -> Result<Net, Fault> {
     let name = attributes.text("name")?.unwrap_or_default().to_owned();
-    attributes.ignore(&["force_backward", "debug_info", "state"]);
-    let mut builder = Builder { options, graph: Graph::new(), blobs: HashMap::new(), preprocess: None };
+    attributes.ignore(&["force_backward", "debug_info"]);
+    let options = rules::with_state(attributes, options)?;
+    let mut builder = Builder { options: &options, graph: Graph::new(), blobs: HashMap::new(), preprocess: None };
     for (name, line, source) in data::heads(attributes)? {
         builder.source(&name, &name, source).map_err(|e| e.at_line(line))?;
     }

@@ -5,6 +5,24 @@ use synapress_model::{Error, ErrorKind};
 
 use super::{Options, Phase};
 
+/// The options, with the level and the stages of the network's own `state`. As in Caffe the caller's phase counts.
+pub(super) fn with_state(net: &Attributes, options: &Options) -> Result<Options, Error> {
+    let mut options = options.clone();
+    if let Some(state) = net.message("state")? {
+        if options.level == 0 {
+            options.level = state.get_or("level", 0)?;
+        }
+        for stage in state.all("stage") {
+            if let Value::Text(stage) = &stage.value {
+                options.stages.push(stage.clone());
+            }
+        }
+        state.ignore(&["phase"]);
+        state.finish()?;
+    }
+    Ok(options)
+}
+
 /// Whether a layer takes part: with `include` rules one of them must hold, without any no `exclude` rule may.
 pub(super) fn included(layer: &Attributes, options: &Options) -> Result<bool, Error> {
     let rules = |name| layer.all(name).map(|f| holds(f, options)).collect::<Result<Vec<bool>, Error>>();
@@ -70,6 +88,14 @@ mod tests {
             let found = [&test, &train, &staged].map(|o| included(&layer, o).unwrap());
             assert_eq!(found, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_networks_own_state_counts() {
+        let net = prototxt::parse("state { phase: TRAIN level: 3 stage: 'a' stage: 'b' }").unwrap();
+        let options = with_state(&net, &Options { stages: vec!["c".to_owned()], ..Options::default() }).unwrap();
+        assert_eq!((options.phase, options.level), (Phase::Test, 3));
+        assert_eq!(options.stages, ["c", "a", "b"]);
     }
 
     #[test]
