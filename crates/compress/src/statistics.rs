@@ -78,7 +78,10 @@ mod tests {
     #[test]
     fn paired_covers_the_true_difference() {
         let mut rng = Pcg64Mcg::seed_from_u64(1);
-        for (both, first, second, count) in [(0.7, 0.03, 0.06, 500), (0.5, 0.2, 0.05, 60), (0.9, 0.01, 0.01, 100)] {
+        // Few images with few differences: any interval of the level covers more.
+        for (both, first, second, count, most) in
+            [(0.7, 0.03, 0.06, 500, 0.97), (0.5, 0.2, 0.05, 60, 0.98), (0.9, 0.01, 0.01, 100, 1.0)]
+        {
             let trials = 4000;
             let mut covered = 0;
             for _ in 0..trials {
@@ -93,7 +96,7 @@ mod tests {
                 covered += usize::from((low..=high).contains(&(first - second)));
             }
             let share = covered as f64 / f64::from(trials);
-            assert!((0.935..0.99).contains(&share), "covers {share} of the time at n = {count}");
+            assert!((0.935..=most).contains(&share), "covers {share} of the time at n = {count}");
         }
     }
 

@@ -14,6 +14,7 @@ mod picture;
 pub mod preprocess;
 pub mod settings;
 mod source;
+pub mod synthetic;
 mod tar;
 
 pub use augment::{Augment, mix};

@@ -1,8 +1,9 @@
 //! From a decoded image to a network's input: resize, crop, mean, scale, order of channels. What the options are called
 //! in files is [`super::settings`].
 
-use fast_image_resize::images::{Image as Resized, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use synapress_model::{Channels, Preprocess, Shape};
 
 use super::augment::Draw;
@@ -60,17 +61,20 @@ pub(super) fn prepare(
             write(&image.pixels()[start..], stride, preprocess, shape, draw, out);
         }
         None => {
-            let source = ImageRef::new(image.width(), image.height(), image.pixels(), PixelType::U8x3)
+            // The typed form: the untyped one compiles the code of every kind of pixel, which takes minutes.
+            let source = TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image.pixels())
                 .expect("an image has all its pixels");
-            let mut resized = Resized::new(size[1], size[0], PixelType::U8x3);
+            let mut pixels = vec![0; 3 * shape.area()];
+            let mut resized =
+                TypedImage::<U8x3>::from_buffer(size[1], size[0], &mut pixels).expect("room for all pixels");
             let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
                 window.start[1],
                 window.start[0],
                 window.size[1],
                 window.size[0],
             );
-            resizer.resize(&source, &mut resized, &options).expect("the window lies in the image");
-            write(resized.buffer(), 3 * shape.width, preprocess, shape, draw, out);
+            resizer.resize_typed(&source, &mut resized, &options).expect("the window lies in the image");
+            write(&pixels, 3 * shape.width, preprocess, shape, draw, out);
         }
     }
 }
