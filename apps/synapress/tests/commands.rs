@@ -102,3 +102,59 @@ fn ratios_and_searches_prune_too() {
     let json = folder.json(&words(args));
     assert!(json["sparsity"].as_f64().unwrap() > 0.1, "{json}");
 }
+
+#[test]
+fn a_quantized_network_is_executed_in_integers() {
+    let folder = Folder::trained();
+    let quantized =
+        folder.json(&words("quantize float.syn --data train.txt --conv-bits 8 --fc-bits 6 --output-bits 8 -o q.syn"));
+    let conv = quantized["layers"].as_array().unwrap().iter().find(|l| l["name"] == "conv1").unwrap().clone();
+    assert_eq!(conv["weights"]["bits"], 8, "{conv}");
+    let integers = folder.json(&words("eval q.syn --data val.txt --against float.syn"));
+    assert_eq!((&integers["execution"], &integers["against"]["execution"]), (&"integer".into(), &"float".into()));
+    let float = folder.json(&words("eval q.syn --data val.txt --float"));
+    assert_eq!(float["execution"], "float");
+    let inspected = folder.json(&words("inspect q.syn"));
+    let row = inspected["rows"].as_array().unwrap().iter().find(|r| r["name"] == "fc").unwrap().clone();
+    assert_eq!((&row["stage"], &row["weight_bits"], &row["output_bits"]), (&"quantized".into(), &6.into(), &8.into()));
+    folder.ok(&words("classify q.syn val1000.ppm"));
+    folder.fails(1, &words("train q.syn --data train.txt -o x.syn"), &["quantized"]);
+    folder.ok(&words("quantize float.syn --search --tolerance 10 --data train.txt -o s.syn"));
+}
+
+#[test]
+fn compress_prints_the_table_of_the_paper_and_writes_it_beside() {
+    let folder = Folder::trained();
+    folder.write(
+        "recipe.toml",
+        "name = 'mine'\n[prune]\nsparsity = 0.5\nresolve = { images = 20 }\nretrain = { steps = 5, batch = 10 }\n\
+         [group]\nbits = 4\n[quantize]\nconv_bits = 8\nfc_bits = 8\noutput_bits = 8\nimages = 20\n",
+    );
+    let json = folder.json(&words("compress float.syn --recipe recipe.toml --data train.txt --val val.txt -o c.syn"));
+    let stages: Vec<&str> = json["rows"].as_array().unwrap().iter().map(|r| r["stage"].as_str().unwrap()).collect();
+    assert_eq!(stages, ["baseline", "SP", "SP+SG", "SP+SQ", "SP+SG+SQ"]);
+    let beside: serde_json::Value = serde_json::from_slice(&folder.read("c.json")).unwrap();
+    assert_eq!(beside["rows"], json["rows"]);
+    assert_eq!(json["bytes"], folder.read("c.syn").len());
+    assert!(!folder.path("c.syn.work").exists());
+    let eval = folder.json(&words("eval c.syn --data val.txt"));
+    assert_eq!(eval["top1"], json["rows"][4]["top1"]);
+    let args =
+        "compress float.syn --max-drop 30 --data train.txt --val val.txt --steps 3 --batch 10 -o b.syn --keep-work";
+    let text = folder.ok(&words(args));
+    assert!(text.contains("SP+SG+SQ") && folder.path("b.syn.work").exists(), "{text}");
+    folder.fails(
+        1,
+        &words("compress float.syn --recipe none --data train.txt --val val.txt -o x.syn"),
+        &["none", "paper-vgg16"],
+    );
+    folder.fails(2, &words("compress float.syn --recipe recipe.toml --data train.txt -o x.syn"), &["--val"]);
+}
+
+#[test]
+fn the_demo_needs_no_files() {
+    let folder = Folder::empty();
+    let json = folder.json(&words("demo --steps 30"));
+    assert_eq!(json["rows"].as_array().unwrap().len(), 5);
+    assert_eq!(folder.json(&words("inspect demo.syn"))["inception_modules"], 3);
+}

@@ -84,3 +84,27 @@ fn threads_do_not_change_a_bit() {
         assert!(folder.read("1.syn") == folder.read("2.syn"), "{line}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_writes_a_checkpoint_and_says_how_to_go_on() {
+    let folder = Folder::new();
+    let line = |out: &str| {
+        format!("train tiny.prototxt --data train.txt --steps 400 --batch 10 --checkpoint-every 100 -o {out}")
+    };
+    let mut child =
+        folder.command(&words(&line("x.syn"))).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let started = Instant::now();
+    while !folder.path("x.syn.work/train.checkpoint.syn").exists() && started.elapsed() < Duration::from_secs(60) {
+        sleep(Duration::from_millis(1));
+    }
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let mut said = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut said).unwrap();
+    assert!(said.contains("same command again"), "{said}");
+    folder.ok(&words(&line("x.syn")));
+    folder.ok(&words(&line("whole.syn")));
+    assert!(folder.read("x.syn") == folder.read("whole.syn"));
+}

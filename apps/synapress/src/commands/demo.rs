@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
-use synapress_compress::pipeline::demo;
+use synapress_compress::pipeline::{DEMO_STEPS, demo};
 
 use super::Run;
 use crate::job::{Bench, Keeping};
@@ -20,6 +20,9 @@ pub struct Demo {
     /// Seed of images, weights and training
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Steps of training; each retraining takes its share of them
+    #[arg(long, value_name = "N", default_value_t = DEMO_STEPS)]
+    steps: usize,
     /// The file to write
     #[arg(short = 'o', long = "output", value_name = "OUT.syn", default_value = "demo.syn")]
     path: PathBuf,
@@ -34,7 +37,7 @@ impl Run for Demo {
         let target = Target { path: self.path };
         target.check()?;
         let started = Instant::now();
-        let demo = demo(self.seed)?;
+        let demo = demo(self.seed, self.steps)?;
         let bench = Bench::new(demo.net, demo.training, demo.validation);
         let training = Training {
             no_random_crop: true,

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -39,6 +39,11 @@ pub struct Folder {
 }
 
 impl Folder {
+    /// No files.
+    pub fn empty() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
     /// `tiny.prototxt`, `train.txt` (60 images) and `val.txt` (30 other images).
     pub fn new() -> Self {
         let folder = TempDir::new().unwrap();
@@ -134,8 +139,4 @@ pub fn words(line: &str) -> Vec<&str> {
 /// Lengths to cut a file to: every 64th byte of a short one, about `most` places of a long one.
 pub fn cuts(len: usize, most: usize) -> impl Iterator<Item = usize> {
     (0..len).step_by((len / most).max(64)).chain([len - 1])
-}
-
-pub fn exists(path: &Path) -> bool {
-    path.exists()
 }

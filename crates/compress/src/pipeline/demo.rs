@@ -26,11 +26,15 @@ pub struct Demo {
     pub recipe: Recipe,
 }
 
-/// Draws images, network and settings by a seed.
+/// Steps of training that are enough for the network.
+pub const STEPS: usize = 900;
+
+/// Draws images, network and settings by a seed. The network is trained for so many steps; each retraining takes its
+/// share of them.
 ///
 /// # Errors
 /// None that a seed can bring about.
-pub fn demo(seed: u64) -> Result<Demo, Error> {
+pub fn demo(seed: u64, steps: usize) -> Result<Demo, Error> {
     let shapes = Synthetic { seed, ..Synthetic::default() };
     let (training, validation) = (shapes.dataset(0..4000)?, shapes.dataset(1 << 32..(1 << 32) + 1000)?);
     let mut net = small_network(Synthetic::CLASSES)?;
@@ -38,10 +42,10 @@ pub fn demo(seed: u64) -> Result<Demo, Error> {
     net.about.preprocess = Some(Preprocess { mean: [128.0; 3], scale: 1.0 / 64.0, ..Preprocess::default() });
     net.about.labels = Synthetic::class_names();
     let retrain = Retrain {
-        steps: Some(900),
+        steps: Some(steps),
         batch: Some(32),
         learning_rate: Some(0.02),
-        policy: Some(Policy::Cosine { warmup: 40 }),
+        policy: Some(Policy::Cosine { warmup: steps / 20 }),
         momentum: Some(0.9),
         decay: Some(5e-4),
         clip: Some(2.0),
@@ -49,8 +53,8 @@ pub fn demo(seed: u64) -> Result<Demo, Error> {
         seed: Some(seed),
         ..Retrain::default()
     };
-    let steps = |steps, learning_rate| Retrain {
-        steps: Some(steps),
+    let share = |of: usize, learning_rate| Retrain {
+        steps: Some(steps / of),
         learning_rate: Some(learning_rate),
         labels: Some(false),
         decay: Some(0.0),
@@ -63,11 +67,11 @@ pub fn demo(seed: u64) -> Result<Demo, Error> {
             sparsity: Some(Levels::One(0.75)),
             rounds: 2,
             resolve: Some(Resolve { images: 256, seed, ..Resolve::default() }),
-            retrain: steps(60, 0.005),
-            last: steps(120, 0.005),
+            retrain: share(15, 0.005),
+            last: share(8, 0.005),
             ..Prune::default()
         }),
-        group: Some(Group { bits: Some(4), seed: Some(seed), retrain: steps(60, 0.0002), ..Group::default() }),
+        group: Some(Group { bits: Some(4), seed: Some(seed), retrain: share(15, 0.0002), ..Group::default() }),
         quantize: Some(Quantize {
             conv_bits: Some(8),
             fc_bits: Some(6),

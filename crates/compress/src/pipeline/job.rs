@@ -1,7 +1,7 @@
 //! A job: the images it works with, where it keeps its state, whom it tells how far it is; and the two things that
 //! every stage needs, retraining and evaluation.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use serde::{Deserialize, Serialize};
 use synapress_model::{Net, Preprocess, Shape};
@@ -26,8 +26,8 @@ pub struct Event<'a> {
     pub remark: String,
 }
 
-/// Is told of every event and returns whether to go on. After `false` the job writes its state and ends with
-/// [`Error::Stopped`].
+/// Is told of every event and returns whether to go on. After `false` the job ends what cannot be cut short, writes its
+/// state and ends with [`Error::Stopped`]. Once `false`, always `false`.
 pub type Watch<'a> = dyn FnMut(Event<'_>) -> bool + 'a;
 
 /// What a job works with.
@@ -116,25 +116,25 @@ impl Job<'_> {
     /// are readable. The result is kept under `name`.
     ///
     /// # Errors
-    /// As [`evaluate::evaluate`]; [`Error::Stopped`] when the job is to stop.
+    /// As [`evaluate::evaluate`].
     pub fn measure(&mut self, name: &str, net: &Net, dataset: &Dataset) -> Result<Evaluation, Error> {
         let work = self.work;
         let kept = work.value(&format!("{name}.evaluation"), || {
             let mut classifier = classifier(net, self.batch)?;
             let doing = format!("evaluating {name}");
-            let (watch, stopped) = (RefCell::new(&mut *self.watch), Cell::new(false));
+            let watch = RefCell::new(&mut *self.watch);
             let progress = |done: usize| {
-                let event = Event { doing: &doing, done, all: dataset.len(), remark: "images".to_owned() };
-                if !(watch.borrow_mut())(event) {
-                    stopped.set(true);
-                }
+                // It is done soon; whoever wants to stop is asked again before the next stage.
+                let _ = (watch.borrow_mut())(Event {
+                    doing: &doing,
+                    done,
+                    all: dataset.len(),
+                    remark: "images".to_owned(),
+                });
             };
             let options = evaluate::Options { progress: Some(&progress), ..evaluate::Options::default() };
             let evaluation = evaluate::evaluate(&mut *classifier, dataset, self.preprocess, &options)?;
-            match stopped.get() {
-                true => Err(Error::Stopped),
-                false => Ok(Kept::from(evaluation)),
-            }
+            Ok(Kept::from(evaluation))
         })?;
         Ok(kept.evaluation(dataset))
     }

@@ -16,9 +16,12 @@ mod work;
 
 pub use budget::Budget;
 pub use compress::Outcome;
-pub use demo::{Demo, demo};
+pub use demo::{Demo, STEPS as DEMO_STEPS, demo};
 pub use error::Error;
 pub use job::{Event, Job, Watch};
 pub use search::Judge;
 pub use small::network as small_network;
 pub use work::{Work, fingerprint, write};
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,6 @@ impl Job<'_> {
             let images = settings.images.unwrap_or(IMAGES);
             let (images, _) = self.images(images, net.graph.shape(net.graph.input()?))?;
             let calibration = Calibration::new(net, &images)?;
-            self.tell("range analysis", 1, 1, "")?;
             let options = options(settings);
             let Some(widths) = &settings.search else { return Ok(told(calibration.quantize(&options)?.net, &options)) };
             let wanted = Search {

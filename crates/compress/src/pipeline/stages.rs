@@ -88,7 +88,7 @@ impl Job<'_> {
     /// Re-solves the survivors of a pruned network.
     ///
     /// # Errors
-    /// As [`resolve::resolve`], and [`Error::Stopped`].
+    /// As [`resolve::resolve`].
     pub fn resolve(
         &mut self,
         name: &str,
@@ -98,13 +98,14 @@ impl Job<'_> {
         options: &resolve::Options,
     ) -> Result<Net, Error> {
         let (images, _) = self.images(images, pruned.graph.shape(pruned.graph.input()?))?;
-        let (all, mut done, mut go_on) = (pruned.synaptic().len(), 0, true);
+        let (all, mut done) = (pruned.synaptic().len(), 0);
         let doing = format!("re-solving {name}");
         let resolved = resolve::resolve(float, pruned, &images, options, &mut |layer| {
             done += 1;
-            go_on &= self.tell(&doing, done, all, format!("layers, {}", layer.name)).is_ok();
+            // It is done soon; whoever wants to stop is asked again before the next stage.
+            let _ = self.tell(&doing, done, all, format!("layers, {}", layer.name));
         })?;
-        if go_on { Ok(resolved.net) } else { Err(Error::Stopped) }
+        Ok(resolved.net)
     }
 
     /// Groups a network's weights, with index widths given or searched, and trains the centroids. `float` is the

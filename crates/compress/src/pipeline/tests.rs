@@ -1,0 +1,169 @@
+//! A whole compression of a tiny network: rows, budgets, and that interruptions change nothing.
+
+use synapress_code as code;
+use synapress_import::fill;
+use synapress_model::layers::{Convolution, InnerProduct, Input, Relu, Softmax};
+use synapress_model::{Graph, Net, Preprocess, Shape};
+
+use super::*;
+use crate::data::synthetic::Synthetic;
+use crate::data::{Augment, Dataset};
+use crate::recipe::{Recipe, Retrain};
+use crate::report::Stage;
+
+struct Tiny {
+    net: Net,
+    training: Dataset,
+    validation: Dataset,
+    preprocess: Preprocess,
+}
+
+fn tiny() -> Tiny {
+    let shapes = Synthetic { width: 12, height: 12, difficulty: 0.2, ..Synthetic::default() };
+    let mut g = Graph::new();
+    let at = g.add("data", Input { shape: Shape::new(3, 12, 12).unwrap() }, &[]).unwrap();
+    let at = g.add("conv", Convolution::square(6, 3, 2, 1), &[at]).unwrap();
+    let at = g.add("relu", Relu::default(), &[at]).unwrap();
+    let at = g.add("fc", InnerProduct { outputs: 10, bias: true }, &[at]).unwrap();
+    g.add("prob", Softmax::default(), &[at]).unwrap();
+    let mut net = Net { name: "tiny".into(), weights: vec![None; g.nodes().len()], graph: g, ..Net::default() };
+    fill(&mut net, 1).unwrap();
+    Tiny {
+        net,
+        training: shapes.dataset(0..40).unwrap(),
+        validation: shapes.dataset(100..130).unwrap(),
+        preprocess: Preprocess { mean: [128.0; 3], scale: 1.0 / 64.0, ..Preprocess::default() },
+    }
+}
+
+impl Tiny {
+    fn job<T>(&self, work: &Work, watch: &mut Watch<'_>, act: impl FnOnce(&mut Job<'_>) -> T) -> T {
+        let augment = Augment { flip: true, ..Augment::default() };
+        act(&mut Job {
+            calibration: &self.training,
+            preprocess: &self.preprocess,
+            augment: &augment,
+            batch: 8,
+            work,
+            watch,
+        })
+    }
+}
+
+const RECIPE: &str = "
+    [prune]
+    sparsity = [0.3, 0.6]
+    rounds = 2
+    resolve = { images = 16, positions = 8 }
+    retrain = { steps = 6 }
+    [group]
+    bits = 3
+    retrain = { steps = 5 }
+    [quantize]
+    conv_bits = 8
+    fc_bits = 6
+    output_bits = 8
+    images = 8
+    [retrain]
+    batch = 8
+    learning_rate = 0.01
+";
+
+fn bytes(net: &Net) -> Vec<u8> {
+    code::encode(net, &code::Options::default()).unwrap()
+}
+
+#[test]
+fn a_recipe_gives_the_rows_of_the_paper_and_the_network_of_the_last() {
+    let tiny = tiny();
+    let recipe = Recipe::parse(RECIPE, "test").unwrap();
+    let Outcome { net, report } =
+        tiny.job(&Work::none(), &mut |_| true, |job| job.compress(&tiny.net, &tiny.validation, &recipe)).unwrap();
+    let stages: Vec<Stage> = report.rows.iter().map(|r| r.stage).collect();
+    use Stage::{All, Baseline, Pruned, PrunedGrouped, PrunedQuantized};
+    assert_eq!(stages, [Baseline, Pruned, Pruned, PrunedGrouped, PrunedQuantized, All]);
+    assert!((report.rows[1].sparsity - 30.0).abs() < 1.0 && (report.rows[2].sparsity - 60.0).abs() < 1.0);
+    assert_eq!(report.rows[3].index_bits_mean, Some(3.0));
+    assert!(net.integers.is_some());
+    assert_eq!(report.rows[5].size_bytes, bytes(&net).len() as u64);
+    assert!(report.rows[2..].iter().all(|r| r.sparsity >= report.rows[2].sparsity - 1e-9), "zero stays zero");
+}
+
+#[test]
+fn wherever_a_job_is_stopped_it_goes_on_and_ends_with_the_same_bits() {
+    let tiny = tiny();
+    let recipe = Recipe::parse(RECIPE, "test").unwrap();
+    let mut events = 0usize;
+    let mut count = |_: Event<'_>| {
+        events += 1;
+        true
+    };
+    let whole = tiny.job(&Work::none(), &mut count, |job| job.compress(&tiny.net, &tiny.validation, &recipe)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for stop_every in [1, 3, 7, events / 2] {
+        let path = folder.path().join(stop_every.to_string());
+        let mut runs = 0;
+        let ended = loop {
+            let work = Work::open(&path, "job", 2).unwrap();
+            let mut seen = 0;
+            let mut watch = |_: Event<'_>| {
+                seen += 1;
+                seen <= stop_every
+            };
+            runs += 1;
+            match tiny.job(&work, &mut watch, |job| job.compress(&tiny.net, &tiny.validation, &recipe)) {
+                Err(Error::Stopped) => assert!(runs < 2 * events, "it never ends"),
+                ended => break ended.unwrap(),
+            }
+        };
+        assert!(runs > 1);
+        assert!(bytes(&ended.net) == bytes(&whole.net), "stopped after every {stop_every} events");
+        assert_eq!(ended.report.rows.len(), whole.report.rows.len());
+    }
+    assert!(matches!(Work::open(&folder.path().join("1"), "another job", 2), Err(Error::OtherJob(_))));
+}
+
+#[test]
+fn a_search_of_ratios_is_resumed_too() {
+    let tiny = tiny();
+    let text = "[prune]\nsearch = { tolerance = 20, step = 0.5, rounds = 2 }\nretrain = { steps = 3, batch = 8 }";
+    let recipe = Recipe::parse(text, "test").unwrap();
+    let run = |work: &Work, watch: &mut Watch<'_>| {
+        tiny.job(work, watch, |job| job.compress(&tiny.net, &tiny.validation, &recipe))
+    };
+    let whole = run(&Work::none(), &mut |_| true).unwrap();
+    assert!(whole.report.rows[1].sparsity > 1.0);
+    let folder = tempfile::tempdir().unwrap();
+    let work = Work::open(folder.path(), "job", 1).unwrap();
+    let mut ended = None;
+    for _ in 0..200 {
+        let mut left = 9;
+        let mut watch = |_: Event<'_>| {
+            left -= 1;
+            left > 0
+        };
+        match run(&work, &mut watch) {
+            Err(Error::Stopped) => {}
+            other => {
+                ended = Some(other.unwrap());
+                break;
+            }
+        }
+    }
+    assert!(bytes(&ended.unwrap().net) == bytes(&whole.net));
+}
+
+#[test]
+fn a_budget_is_kept_or_the_gentlest_outcome_returned() {
+    let tiny = tiny();
+    let retrain = Retrain { steps: Some(3), batch: Some(8), learning_rate: Some(0.01), ..Retrain::default() };
+    for points in [0.0, 100.0] {
+        let budget = Budget { points, retrain: retrain.clone() };
+        let outcome = tiny
+            .job(&Work::none(), &mut |_| true, |job| job.compress_within(&tiny.net, &tiny.validation, &budget))
+            .unwrap();
+        let last = outcome.report.rows.last().unwrap();
+        assert!(last.loss_of_top1.unwrap().points <= points + 7.0, "{last:?}");
+        assert!(points == 0.0 || last.sparsity > 50.0, "{last:?}");
+    }
+}
