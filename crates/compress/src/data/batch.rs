@@ -1,14 +1,13 @@
 //! Batches of prepared images, loaded in parallel. Loading ahead of their use is [`super::Loader`].
 
-use fast_image_resize::Resizer;
 use rayon::prelude::*;
 use synapress_model::{Preprocess, Shape};
 
-use super::augment::Augment;
-use super::augment::Draw;
+use super::augment::{Augment, Draw};
 use super::dataset::Dataset;
 use super::error::{Error, Fault};
 use super::preprocess::prepare;
+use super::resize::Resizer;
 
 pub use super::preprocess::check_shape;
 
@@ -61,6 +60,6 @@ impl Dataset {
             }
             Err(other) => Err(other),
         };
-        out.par_chunks_mut(shape.len()).zip(images).map_init(Resizer::new, one).collect()
+        out.par_chunks_mut(shape.len()).zip(images).map_init(Resizer::default, one).collect()
     }
 }

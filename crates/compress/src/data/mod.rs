@@ -12,6 +12,7 @@ mod list;
 mod loader;
 mod picture;
 pub mod preprocess;
+mod resize;
 pub mod settings;
 mod source;
 pub mod synthetic;

@@ -1,14 +1,12 @@
 //! From a decoded image to a network's input: resize, crop, mean, scale, order of channels. What the options are called
 //! in files is [`super::settings`].
 
-use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use synapress_model::{Channels, Preprocess, Shape};
 
 use super::augment::Draw;
 use super::error::Error;
 use super::picture::Image;
+use super::resize::Resizer;
 use super::settings::{MOST_SIDE, check};
 
 /// Checks that images can be prepared for a network's input: one channel (luminance) or three.
@@ -39,7 +37,7 @@ pub fn check_shape(preprocess: &Preprocess, shape: Shape) -> Result<(), Error> {
 /// When `out` has not the length of the shape.
 pub fn apply(image: &Image, preprocess: &Preprocess, shape: Shape, out: &mut [f32]) -> Result<(), Error> {
     check_shape(preprocess, shape)?;
-    prepare(image, preprocess, shape, &Draw::NONE, &mut Resizer::new(), out);
+    prepare(image, preprocess, shape, &Draw::NONE, &mut Resizer::default(), out);
     Ok(())
 }
 
@@ -61,20 +59,8 @@ pub(super) fn prepare(
             write(&image.pixels()[start..], stride, preprocess, shape, draw, out);
         }
         None => {
-            // The typed form: the untyped one compiles the code of every kind of pixel, which takes minutes.
-            let source = TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image.pixels())
-                .expect("an image has all its pixels");
-            let mut pixels = vec![0; 3 * shape.area()];
-            let mut resized =
-                TypedImage::<U8x3>::from_buffer(size[1], size[0], &mut pixels).expect("room for all pixels");
-            let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(
-                window.start[1],
-                window.start[0],
-                window.size[1],
-                window.size[0],
-            );
-            resizer.resize_typed(&source, &mut resized, &options).expect("the window lies in the image");
-            write(&pixels, 3 * shape.width, preprocess, shape, draw, out);
+            let pixels = resizer.resize(image, window.start, window.size, shape.size());
+            write(pixels, 3 * shape.width, preprocess, shape, draw, out);
         }
     }
 }
@@ -250,7 +236,7 @@ mod tests {
     #[test]
     fn windows_of_random_crops_lie_in_the_image() {
         let augment = Augment { position: true, scale: [0.3, 1.6], aspect: 2.0, ..Augment::default() };
-        let mut resizer = Resizer::new();
+        let mut resizer = Resizer::default();
         let mut out = vec![0.0; 3 * 64];
         for i in 0..300u32 {
             let image = image(1 + i % 37, 1 + (i * 7) % 41);
@@ -266,15 +252,15 @@ mod tests {
         let rgb = Preprocess { channels: Channels::Rgb, ..Preprocess::default() };
         let mut out = vec![0.0; 3 * 16];
         let draw = Draw { shift: [1, -2], flip: true, ..Draw::NONE };
-        prepare(&image(4, 4), &rgb, shape(3, 4, 4), &draw, &mut Resizer::new(), &mut out);
+        prepare(&image(4, 4), &rgb, shape(3, 4, 4), &draw, &mut Resizer::default(), &mut out);
         // Red is the column: mirrored 3 2 1 0, two to the left.
         assert_eq!(out[..8], [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
         assert_eq!(out[16 + 4..16 + 12], [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
         let far = Draw { shift: [-9, 9], ..Draw::NONE };
-        prepare(&image(4, 4), &rgb, shape(3, 4, 4), &far, &mut Resizer::new(), &mut out);
+        prepare(&image(4, 4), &rgb, shape(3, 4, 4), &far, &mut Resizer::default(), &mut out);
         assert!(out.iter().all(|&v| v == 0.0));
         let bright = Draw { gain: [2.0, 1.0, 0.5], ..Draw::NONE };
-        prepare(&image(4, 4), &rgb, shape(3, 4, 4), &bright, &mut Resizer::new(), &mut out);
+        prepare(&image(4, 4), &rgb, shape(3, 4, 4), &bright, &mut Resizer::default(), &mut out);
         assert_eq!([out[3], out[16 + 12], out[32]], [6.0, 3.0, 100.0]);
     }
 }
