@@ -80,7 +80,8 @@ pub fn ratios_for(net: &Net, target: &Target) -> Result<Ratios, Error> {
     let wanted = (sparsity * all as f64).round() as u64;
     let able: u64 = open.iter().map(|(_, w)| w.len() as u64).sum();
     let rest = wanted.saturating_sub(settled);
-    if rest > able {
+    // Sparsities of single layers are rounded one by one.
+    if rest > able + target.layers.len() as u64 {
         let most = (settled + able) as f64 / all as f64 * 100.0;
         let message = format!(
             "a sparsity of {:.2}% cannot be met: with the layers set apart at most {most:.2}% of the weights can be zero",

@@ -1,8 +1,9 @@
 //! Synapse pruning (SP): weights whose magnitude is below a layer's threshold become exactly zero, for ever.
 //!
 //! The threshold of a layer is a *pruning ratio* times the standard deviation of its weights (Han et al. 2015,
-//! section 3). Here are the threshold, the mask and their application; which ratio a layer takes is decided in
-//! [`allocate`] (a wanted sparsity), [`search`] (a tolerated loss of accuracy) or [`ramp`] (a schedule), and [`resolve`] repairs the surviving weights without
+//! section 3). Here are the threshold, the mask and their application. Which ratio a layer takes is decided in
+//! [`allocate`] (a wanted sparsity), [`sensitivity`] (the same, spread by what each layer can bear), [`search`] (a
+//! tolerated loss of accuracy) or [`ramp`] (a schedule), and [`resolve`] repairs the surviving weights without
 //! training. Biases are never pruned.
 
 pub mod allocate;
@@ -10,6 +11,7 @@ pub mod ramp;
 pub mod resolve;
 pub mod search;
 mod select;
+pub mod sensitivity;
 
 use std::collections::BTreeMap;
 

@@ -42,30 +42,43 @@ pub(super) fn solve(normal: &Normal, weights: &mut [f32], anchor: &[f32], masks:
         }
         Masks::Choose { rounds, score } => {
             let zeros = weights.iter().filter(|&&w| w == 0.0).count();
-            let mut mask = vec![true; weights.len()];
-            weights.copy_from_slice(anchor);
-            normal.solve(weights, &mask, anchor, iterations);
-            let worth: Vec<f64> = match score {
-                Score::Magnitude => vec![1.0; normal.taps],
-                Score::Curvature => normal
-                    .inverse_diagonal()
-                    .unwrap_or_else(|| vec![1.0; normal.taps])
-                    .iter()
-                    .map(|d| 1.0 / d)
-                    .collect(),
-            };
-            for round in 1..=rounds.max(1) {
-                let wanted = (level(zeros as f64, round, rounds.max(1))).round() as usize;
-                prune(weights, &mut mask, &worth, wanted);
-                normal.solve(weights, &mask, anchor, iterations);
-            }
-            // A survivor that was solved to zero would count as pruned: the float weight says its sign.
-            for ((w, &m), &a) in weights.iter_mut().zip(&mask).zip(anchor) {
-                if m && *w == 0.0 {
-                    *w = if a == 0.0 { f32::MIN_POSITIVE } else { f32::MIN_POSITIVE.copysign(a) };
-                }
+            let rounds = rounds.max(1);
+            let counts: Vec<usize> =
+                (1..=rounds).map(|round| level(zeros as f64, round, rounds).round() as usize).collect();
+            gradually(normal, weights, anchor, &counts, score, iterations, &mut |_, _| {});
+        }
+    }
+}
+
+/// Solves weights `(outputs, taps)` without zeros, then with so many zeros one after another. `each` sees the weights
+/// that every count, by its place, ends with.
+pub(in crate::prune) fn gradually(
+    normal: &Normal,
+    weights: &mut [f32],
+    anchor: &[f32],
+    counts: &[usize],
+    score: Score,
+    iterations: usize,
+    each: &mut dyn FnMut(usize, &[f32]),
+) {
+    let mut mask = vec![true; weights.len()];
+    weights.copy_from_slice(anchor);
+    normal.solve(weights, &mask, anchor, iterations);
+    let alike = || vec![1.0; normal.taps];
+    let worth: Vec<f64> = match score {
+        Score::Magnitude => alike(),
+        Score::Curvature => normal.inverse_diagonal().map_or_else(alike, |d| d.iter().map(|d| 1.0 / d).collect()),
+    };
+    for (place, &zeros) in counts.iter().enumerate() {
+        prune(weights, &mut mask, &worth, zeros);
+        normal.solve(weights, &mask, anchor, iterations);
+        // A survivor that was solved to zero would count as pruned.
+        for ((w, &m), &a) in weights.iter_mut().zip(&mask).zip(anchor) {
+            if m && *w == 0.0 {
+                *w = f32::MIN_POSITIVE.copysign(a);
             }
         }
+        each(place, weights);
     }
 }
 

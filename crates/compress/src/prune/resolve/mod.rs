@@ -7,11 +7,11 @@
 //! row solved together. Retraining starts much nearer to the float network from here than from bare thresholds. The
 //! layer's zeros either stay where they are or are [chosen anew](Masks::Choose) as the weights move.
 
-mod choose;
+pub(super) mod choose;
 mod inverse;
-mod samples;
-mod solve;
-mod walk;
+pub(super) mod samples;
+pub(super) mod solve;
+pub(crate) mod walk;
 
 use serde::{Deserialize, Serialize};
 use synapress_model::{Bias, Error, ErrorKind, Form, Linear, Net, NodeId, Weights};
@@ -128,12 +128,9 @@ pub fn resolve(
         let anchor = weights_of(float, id)?.values();
         let mut layer = Layer { name: name.clone(), before: 0.0, after: 0.0, skipped: None };
         let mut next = weights.clone();
-        match linear.taps() > options.most_taps {
-            true => {
-                let taps = linear.taps();
-                layer.skipped = Some(format!("{taps} inputs to an output are more than {}", options.most_taps));
-            }
-            false => work.solve(walk.input(id), &anchor, &mut next, &mut layer),
+        layer.skipped = work.too_much(weights);
+        if layer.skipped.is_none() {
+            work.solve(walk.input(id), &anchor, &mut next, &mut layer);
         }
         walk.run(id, &next.values(), &next.bias.values());
         if layer.skipped.is_some() {
@@ -181,7 +178,23 @@ struct Work<'a> {
     target: &'a [f32],
 }
 
+/// Samples that each surviving weight of a row needs at least; with about as many samples as unknowns a fit follows the
+/// noise of the samples.
+const SAMPLES: usize = 2;
+
 impl Work<'_> {
+    /// Why the layer's weights are better left as they are, if so.
+    fn too_much(&self, weights: &Weights) -> Option<String> {
+        let (taps, most) = (self.linear.taps(), self.options.most_taps);
+        if taps > most {
+            return Some(format!("{taps} inputs to an output are more than {most}"));
+        }
+        let survivors = (weights.len() - weights.zeros()).div_ceil(self.linear.output.channels);
+        let samples = self.positions.images * self.positions.count(self.linear.output);
+        let few = samples < SAMPLES * survivors;
+        few.then(|| format!("{samples} samples are too few for {survivors} weights of an output"))
+    }
+
     /// Fits the weights of every group to the targets from the inputs `(n, C, H, W)`.
     fn solve(&self, inputs: &[f32], anchor: &[f32], weights: &mut Weights, layer: &mut Layer) {
         let Form::Dense(values) = &mut weights.form else { return };

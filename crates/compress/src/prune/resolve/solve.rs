@@ -11,7 +11,7 @@ use super::inverse::inverse;
 /// With patches `X` and wanted outputs `Y`, both less their means where there is a bias to take them up, the error of
 /// weights `W` is `|X Wᵀ - Y|²`; only `H = Xᵀ X` and `G = Yᵀ X` are needed for it.
 #[derive(Debug)]
-pub(super) struct Normal {
+pub(in crate::prune) struct Normal {
     pub taps: usize,
     pub outputs: usize,
     /// `(taps, taps)`, without damping.

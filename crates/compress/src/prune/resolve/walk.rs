@@ -11,7 +11,7 @@ const BATCH: usize = 16;
 
 /// A run that has come to some node.
 #[derive(Debug)]
-pub(super) struct Walk<'g> {
+pub(crate) struct Walk<'g> {
     graph: &'g Graph,
     needed: Vec<bool>,
     images: usize,
@@ -38,7 +38,7 @@ fn takes_over(graph: &Graph, id: NodeId, readers: &[usize]) -> bool {
 }
 
 /// The most numbers that are held at once for one image.
-pub(super) fn peak(graph: &Graph) -> usize {
+pub(crate) fn peak(graph: &Graph) -> usize {
     let (needed, mut readers) = readers(graph);
     let (mut held, mut peak) = (0, 0);
     for (id, node) in graph.nodes().iter().enumerate().filter(|&(id, _)| needed[id]) {
