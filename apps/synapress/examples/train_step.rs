@@ -4,12 +4,12 @@
 use std::time::Instant;
 
 use synapress_compress::train::{Rates, Target, Trainer};
-use synapress_import::{caffe, zoo};
+use synapress_import::{fill, zoo};
 
 fn main() -> anyhow::Result<()> {
     let steps: usize = std::env::args().nth(1).map_or(Ok(8), |s| s.parse())?;
     let mut net = zoo::net("googlenet")?;
-    caffe::fill(&mut net, 1);
+    fill(&mut net, 1)?;
     let batch = 16;
     let input = net.graph.shape(net.graph.input()?).len();
     let images: Vec<f32> = (0..batch * input).map(|i| (i * 7919 % 255) as f32 - 117.0).collect();

@@ -142,16 +142,10 @@ mod tests {
         for tolerance in [0.01, 1.0, 20.0, 1e9] {
             let limits = Search { min: 2, max: 8, tolerance };
             let mut tries = Vec::new();
-            let found = search::<Error>(
-                &net,
-                &Options::default(),
-                &limits,
-                &mut |n| Ok(judge(n, &net)),
-                &mut |t| {
-                    tries.push(t.clone());
-                    Ok(())
-                },
-            )
+            let found = search::<Error>(&net, &Options::default(), &limits, &mut |n| Ok(judge(n, &net)), &mut |t| {
+                tries.push(t.clone());
+                Ok(())
+            })
             .unwrap();
             let mean = widths(&found.net).unwrap().mean;
             assert!(mean <= previous, "{tolerance}: {mean} after {previous}");

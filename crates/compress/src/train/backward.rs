@@ -119,12 +119,7 @@ where
     }
 
     /// The buffer for the gradient of a node's input, and whether another reader has written to it already.
-    fn target(
-        &mut self,
-        parts: &Fixed<'_, T>,
-        input: NodeId,
-        wanted: &[bool],
-    ) -> Option<(Vec<T>, bool)> {
+    fn target(&mut self, parts: &Fixed<'_, T>, input: NodeId, wanted: &[bool]) -> Option<(Vec<T>, bool)> {
         if !wanted[input] {
             return None;
         }

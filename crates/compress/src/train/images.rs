@@ -1,7 +1,7 @@
 //! Training images from a data set: every epoch in its own order, each image varied anew.
 
-use rand::seq::SliceRandom;
 use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_pcg::Pcg64Mcg;
 use synapress_model::{Preprocess, Shape};
 

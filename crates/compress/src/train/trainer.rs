@@ -64,15 +64,12 @@ impl Trainer {
         for (node, weights) in net.graph.nodes().iter().zip(&net.weights) {
             let rates = [node.learning.weights.learn, node.learning.bias.learn];
             let slot = match weights {
-                Some(w) if node.layer.learns() && rates != [0.0, 0.0] => {
-                    slot(w).map_err(|e| e.at_layer(&node.name))?
-                }
+                Some(w) if node.layer.learns() && rates != [0.0, 0.0] => slot(w).map_err(|e| e.at_layer(&node.name))?,
                 _ => Slot::Still,
             };
             slots.push(slot);
         }
-        let bias_velocity =
-            net.weights.iter().map(|w| vec![0.0; w.as_ref().map_or(0, |w| w.bias.len())]).collect();
+        let bias_velocity = net.weights.iter().map(|w| vec![0.0; w.as_ref().map_or(0, |w| w.bias.len())]).collect();
         Ok(Self {
             heads: logits(&net.graph),
             gradients: Gradients::default(),
