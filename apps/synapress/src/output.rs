@@ -53,7 +53,7 @@ pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -107,7 +107,7 @@ impl Progress {
             }
             None if new || done == all || self.said.elapsed() >= Self::SILENCE => {
                 self.said = Instant::now();
-                say(&format!("{doing}: {done}/{all} {remark}").trim_end().to_owned());
+                say(format!("{doing}: {done}/{all} {remark}").trim_end());
             }
             None => {}
         }

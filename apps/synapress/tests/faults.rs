@@ -48,7 +48,7 @@ fn what_is_missing_or_does_not_fit_is_named() {
         ("inspect none.syn", &["none.syn"]),
         ("inspect zoo:nothing", &["zoo:nothing", "vgg16"]),
         ("inspect tiny.prototxt none.caffemodel", &["none.caffemodel"]),
-        ("inspect strange.prototxt", &["strange.prototxt", "line 18", "prob", "Strange"]),
+        ("inspect strange.prototxt", &["strange.prototxt", "line 17", "prob", "Strange"]),
         ("inspect wide.prototxt tiny.caffemodel", &["tiny.caffemodel", "conv2", "12", "13"]),
         ("inspect absurd.prototxt", &["absurd.prototxt"]),
         ("encode tiny.prototxt -o x.syn", &["tiny.prototxt", "conv1", "weights"]),

@@ -23,7 +23,7 @@ pub fn write(path: impl AsRef<Path>, net: &Net, extras: &[Extra]) -> Result<(), 
 /// Writes a network to a file with options.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_with(path: impl AsRef<Path>, net: &Net, extras: &[Extra], options: &Options) -> Result<(), Error> {
     let path = path.as_ref();
     let fault = |what: &str, e: &io::Error| Error::new(ErrorKind::Io, format!("cannot {what}: {e}")).in_file(path);

@@ -14,6 +14,10 @@ use crate::schemes::{self, Codec, Levels, SCHEMES, Scheme, Tile};
 /// share a large layer and nothing but the layer itself is large.
 const TILE: usize = 1 << 22;
 
+/// A layer of several tiles has at least so many weights in each but the last: a file cannot make the decoder begin
+/// anew with every byte.
+const LEAST: usize = 1 << 16;
+
 /// What a layer's chunk says before its tiles.
 #[derive(Debug)]
 pub(crate) struct Head<'a> {
@@ -54,7 +58,7 @@ pub(crate) fn fixed(reader: &mut Reader<'_>) -> Result<Fixed, Error> {
 /// Packs integers at the width of the widest, signs folded in: 0, -1, 1, -2, ... become 0, 1, 2, 3, ...
 fn put_packed(out: &mut Vec<u8>, values: &[i32]) {
     let folded: Vec<u32> = values.iter().map(|&v| (v << 1 ^ v >> 31).cast_unsigned()).collect();
-    let width = folded.iter().map(|&v| bit_length(v)).max().unwrap_or(0);
+    let width = folded.iter().map(|&v| bit_length(v)).max().unwrap_or(0).max(1);
     put_varint(out, u64::from(width));
     let mut bits = BitWriter::default();
     for v in folded {
@@ -65,8 +69,8 @@ fn put_packed(out: &mut Vec<u8>, values: &[i32]) {
 
 fn packed(reader: &mut Reader<'_>, count: usize) -> Result<Vec<i32>, Error> {
     let width = match u32::try_from(reader.varint()?) {
-        Ok(width) if width <= 32 => width,
-        _ => return Err(reader.malformed("an integer of the table has over 32 bits")),
+        Ok(width) if (1..=32).contains(&width) => width,
+        _ => return Err(reader.malformed("packed integers must have 1 to 32 bits")),
     };
     let mut bits = BitReader::new(reader);
     let mut values = Vec::new();
@@ -192,7 +196,6 @@ fn bias(reader: &mut Reader<'_>, most: usize) -> Result<Bias, Error> {
     if kind == 0 {
         return Ok(Bias::None);
     }
-    // Packed values may have no bits at all, so that only the layer bounds their number.
     let n = reader.varint()?;
     let n = match usize::try_from(n) {
         Ok(n) if n <= most => n,
@@ -266,12 +269,13 @@ const CENTROIDS: usize = 1 << 16;
 fn tiles<'a>(reader: &mut Reader<'a>, dims: [usize; 4]) -> Result<Vec<(Tile, &'static Scheme, Reader<'a>)>, Error> {
     let [mut left, inputs, height, width] = dims;
     let at = reader.clone();
+    let taps = dims[1..].iter().fold(1usize, |n, &d| n.saturating_mul(d));
     let most = match usize::try_from(reader.varint()?) {
-        Ok(rows) if rows > 0 => rows,
-        _ => return Err(at.malformed("a tile has no rows")),
+        Ok(rows) if rows >= left.max(1) || rows.saturating_mul(taps) >= LEAST => rows,
+        _ => return Err(at.malformed(format!("a tile has fewer than {LEAST} weights and is not the only one"))),
     };
     let mut tiles = Vec::new();
-    while left > 0 && dims[1..].iter().all(|&d| d > 0) {
+    while left > 0 && taps > 0 {
         let rows = left.min(most);
         left -= rows;
         let at = reader.clone();

@@ -174,6 +174,17 @@ fn absurd_dimensions_are_refused_before_anything_is_allocated() {
 }
 
 #[test]
+fn a_layer_of_countless_tiles_is_refused() {
+    let small = [1, 0x80, 0x10, 0x80, 0x10, 1, 1, 0, 0, 0, 1];
+    let error = decode(
+        &file(&[forged("2048", "2048"), chunk(b"WGHT", &small)]),
+        &Limits { expansion: 1 << 20, ..Limits::default() },
+    );
+    let error = error.unwrap_err();
+    assert!(error.kind() == ErrorKind::Malformed && error.to_string().contains("tile"), "{error}");
+}
+
+#[test]
 fn limits_are_the_callers() {
     let bytes = bytes();
     let refused = |limits| decode(&bytes, &limits).unwrap_err().kind();

@@ -277,7 +277,7 @@ mod tests {
         let text = report().to_table();
         let lines: Vec<&str> = text.lines().filter(|l| l.contains("75.00")).collect();
         assert_eq!(lines.len(), 4, "{text}");
-        assert!(!lines[0].contains("2.20"));
+        assert!(!lines[0].contains(" 2.20"));
         assert!(lines[1].contains("0.51") && lines[2].contains("2.40"), "{text}");
         assert!(lines[3].contains("3.79") && lines[3].contains("(paper 7.28)") && lines[3].contains("2.35 MB"));
         assert!(lines[1].contains("2.20 (0.40 to 4.00)") && lines[1].contains("5.2 min"));

@@ -30,6 +30,9 @@ const CLASSES: usize = 32;
 /// Steps of the expected magnitude for each of them.
 const STEPS_A_CLASS: usize = EXPECTED / CLASSES;
 
+/// Amplitudes of magnitudes up to this are computed once for a tile, others when they are met.
+const KNOWN: u32 = 4095;
+
 /// What a tile's header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Header {
@@ -109,7 +112,7 @@ impl Models {
             class_bits,
             top,
             mantissas: vec![Bit::NEW; 2 * mantissa_at(top + 1)],
-            amplitudes: (0..=span + 1).map(amplitude).collect(),
+            amplitudes: (0..=(span + 1).min(KNOWN)).map(amplitude).collect(),
         }
     }
 
@@ -141,7 +144,7 @@ impl Models {
         if tail > 0 {
             coded = coded << tail | coder.direct(magnitude & ((1 << tail) - 1), tail);
         }
-        let loud = self.amplitudes.get(place(coded)).copied().unwrap_or_default();
+        let loud = self.amplitudes.get(place(coded)).copied().unwrap_or_else(|| amplitude(coded));
         self.neighbours.push(loud, negative);
         let level = (coded - 1 + self.header.least).cast_signed();
         if negative { -level } else { level }

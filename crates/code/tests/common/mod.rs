@@ -133,11 +133,11 @@ pub fn net(plan: &Plan) -> Net {
     let data = net.graph.add("data", Input { shape: Shape::new(c, h, w).unwrap() }, &[]).unwrap();
     let mut conv = Convolution::square(plan.outputs[0], plan.kernel, 1, plan.kernel);
     conv.groups = plan.groups;
-    conv.bias = plan.seed % 3 != 0;
+    conv.bias = !plan.seed.is_multiple_of(3);
     let conv = net.graph.add("conv", conv, &[data]).unwrap();
     let relu = Relu { negative_slope: 0.0 };
     let relu = net.graph.add("relu", relu, &[conv]).unwrap();
-    let fully = InnerProduct { outputs: plan.outputs[1], bias: plan.seed % 2 == 0 };
+    let fully = InnerProduct { outputs: plan.outputs[1], bias: plan.seed.is_multiple_of(2) };
     if plan.learning {
         let rate = Rate { learn: 2.0, decay: 0.0 };
         let learning = Learning {

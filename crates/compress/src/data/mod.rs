@@ -25,3 +25,6 @@ pub use error::{Bad, Error, Fault};
 pub use loader::{Batch, Job, Loader};
 pub use picture::{Image, MOST_BYTES, MOST_PIXELS};
 pub use settings::{PreprocessTable, read_labels};
+
+#[cfg(test)]
+mod tests;

@@ -195,7 +195,7 @@ mod tests {
         let mut grey = vec![0.0; 20];
         apply(&image(10, 9), &base, shape(1, 4, 5), &mut grey).unwrap();
         assert!((grey[0] - (0.299 * 2.0 + 0.587 * 2.0 + 0.114 * 200.0 - 1.0) * 0.5).abs() < 1e-4);
-        assert!(apply(&image(10, 9), &base, shape(2, 4, 5), &mut vec![0.0; 40]).is_err());
+        assert!(apply(&image(10, 9), &base, shape(2, 4, 5), &mut [0.0; 40]).is_err());
     }
 
     #[test]

@@ -170,7 +170,7 @@ fn check(net: &Net, images: &[f32], options: &Options) -> Result<(NodeId, usize)
     }
     let input = net.graph.input()?;
     let len = net.graph.shape(input).len();
-    if images.is_empty() || images.len() % len != 0 {
+    if images.is_empty() || !images.len().is_multiple_of(len) {
         let message = format!("{} numbers are no whole number of images of {len}", images.len());
         return Err(Error::new(ErrorKind::Shape, message));
     }
@@ -309,7 +309,7 @@ mod tests {
         let (_, measured) = sensitivity(50);
         assert_eq!(measured.layers.len(), 3);
         for layer in &measured.layers {
-            assert!(layer.errors.windows(2).all(|e| e[1] >= 0.99 * e[0]), "{layer:?}");
+            assert!(layer.errors.windows(2).all(|e| e[1] >= 0.95 * e[0] - 1e-5), "{layer:?}");
             assert!(layer.errors[9] > layer.errors[0] && layer.divergence > 0.0, "{layer:?}");
         }
         let text = serde_json::to_string(&measured).unwrap();
@@ -325,10 +325,10 @@ mod tests {
             assert!((sparsity(&pruned) - wanted).abs() < 0.004, "{wanted}: {}", sparsity(&pruned));
         }
         assert!(measured.target(0.98).is_err() && measured.target(f64::NAN).is_err());
-        let before = measured.target(0.6).unwrap().layers["conv2"];
+        let before = measured.target(0.8).unwrap().layers["conv2"];
         let dear = measured.layers.iter_mut().find(|l| l.name == "conv2").unwrap();
         dear.divergence *= 1e4;
-        assert!(measured.target(0.6).unwrap().layers["conv2"] < before);
+        assert!(measured.target(0.8).unwrap().layers["conv2"] < before);
     }
 
     #[test]

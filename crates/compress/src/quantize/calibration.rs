@@ -11,14 +11,16 @@ use crate::prune::resolve::walk;
 /// Images of one pass.
 const BATCH: usize = 8;
 
-/// Bytes that the activations of all images may take while biases are corrected.
+/// Bytes that the activations of all images may take when the network is run with quantized weights, and the most
+/// images of that run.
 const MEMORY: usize = 1 << 30;
+const MOST: usize = 64;
 
 /// Ranges of a network on calibration images, for one quantization or many.
 #[derive(Debug)]
 pub struct Calibration<'a> {
     pub(super) net: &'a Net,
-    /// Images that biases are corrected with: as many of the first as memory allows.
+    /// Images that the network is run on with quantized weights: as many of the first as memory allows.
     pub(super) images: &'a [f32],
     /// For each node how its output is distributed.
     pub(super) histograms: Vec<Histogram>,
@@ -41,8 +43,7 @@ impl<'a> Calibration<'a> {
             let message = format!("{} numbers are no whole number of images of {len}", images.len());
             return Err(Error::new(ErrorKind::Shape, message));
         }
-        // Two walks never run at once, but the executor's buffers lie beside them.
-        let kept = (MEMORY / (walk::peak(&net.graph) * size_of::<f32>()).max(1)).clamp(1, count);
+        let kept = (MEMORY / (walk::peak(&net.graph) * size_of::<f32>()).max(1)).clamp(1, count.min(MOST));
         let nodes = net.graph.nodes().len();
         let mut calibration = Self {
             net,

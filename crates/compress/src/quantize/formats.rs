@@ -1,19 +1,20 @@
 //! The format of every layer's output.
 
-use synapress_model::{Fixed, Graph, NodeId};
+use synapress_model::{Fixed, Graph, Net, NodeId};
 
-use super::{Calibration, Options, Range};
+use super::histogram::Histogram;
+use super::{Options, Range};
 
-/// Formats of all nodes.
-pub(super) fn choose(calibration: &Calibration<'_>, options: &Options) -> Vec<Fixed> {
-    let (net, graph) = (calibration.net, &calibration.net.graph);
+/// Formats of all nodes, whose outputs are distributed so.
+pub(super) fn choose(net: &Net, histograms: &[Histogram], options: &Options) -> Vec<Fixed> {
+    let graph = &net.graph;
     let positive = if options.unsigned { never_negative(graph) } else { vec![false; graph.nodes().len()] };
     let scores = scores(graph);
     let own = |id: NodeId| {
         let bits = options.output_bits(net, id);
-        let signed = !positive[id] || bits > 15 || calibration.histograms[id].has_negative();
+        let signed = !positive[id] || bits > 15 || histograms[id].has_negative();
         let range = if scores.contains(&id) { Range::Max } else { options.range };
-        calibration.histograms[id].format(bits, signed, range)
+        histograms[id].format(bits, signed, range)
     };
     let mut formats: Vec<Fixed> = Vec::new();
     for (id, node) in graph.nodes().iter().enumerate() {

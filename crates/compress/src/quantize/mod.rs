@@ -191,10 +191,8 @@ impl Calibration<'_> {
         options.check(self.net)?;
         let mut net = self.net.clone();
         let mut losses = parameters::quantize(&mut net, options)?;
-        if options.correct_bias {
-            correct::biases(self, &mut net)?;
-        }
-        let outputs = formats::choose(self, options);
+        let histograms = correct::run(self, &mut net, options.correct_bias)?;
+        let outputs = formats::choose(&net, &histograms, options);
         let mut tables = Vec::new();
         for (id, node) in net.graph.nodes().iter().enumerate() {
             let inputs: Vec<Fixed> = node.inputs.iter().map(|&i| outputs[i]).collect();
@@ -205,7 +203,7 @@ impl Calibration<'_> {
         }
         let describe = |(id, output): (usize, &Fixed)| {
             let node = net.graph.node(id);
-            let seen = &self.histograms[formats::rectifier(&net.graph, id).unwrap_or(id)];
+            let seen = &histograms[formats::rectifier(&net.graph, id).unwrap_or(id)];
             let output = Loss::new(*output, seen.saturated(*output), seen.power(), seen.error(*output));
             Layer {
                 name: node.name.clone(),

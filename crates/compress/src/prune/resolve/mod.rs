@@ -161,7 +161,7 @@ fn check(float: &Net, pruned: &Net, images: &[f32]) -> Result<NodeId, Error> {
     }
     let input = pruned.graph.input()?;
     let len = pruned.graph.shape(input).len();
-    if images.is_empty() || images.len() % len != 0 {
+    if images.is_empty() || !images.len().is_multiple_of(len) {
         let message = format!("{} numbers are no whole number of images of {len}", images.len());
         return Err(Error::new(ErrorKind::Shape, message));
     }
