@@ -58,7 +58,7 @@ pub struct Preparation {
     /// Names of the classes, one a line
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
-    /// A TOML file with a table [preprocess] of the same names; flags go before it
+    /// A TOML file with a table `preprocess` of the same names; flags go before it
     #[arg(long, value_name = "FILE.toml")]
     pub preprocess: Option<PathBuf>,
 }

@@ -27,7 +27,7 @@ pub struct Demo {
 }
 
 /// Steps of training that are enough for the network.
-pub const STEPS: usize = 900;
+pub const STEPS: usize = 1500;
 
 /// Draws images, network and settings by a seed. The network is trained for so many steps; each retraining takes its
 /// share of them.
@@ -35,7 +35,8 @@ pub const STEPS: usize = 900;
 /// # Errors
 /// None that a seed can bring about.
 pub fn demo(seed: u64, steps: usize) -> Result<Demo, Error> {
-    let shapes = Synthetic { seed, ..Synthetic::default() };
+    // Hard enough to err on some, easy enough to learn within half a minute.
+    let shapes = Synthetic { seed, difficulty: 0.1, ..Synthetic::default() };
     let (training, validation) = (shapes.dataset(0..4000)?, shapes.dataset(1 << 32..(1 << 32) + 1000)?);
     let mut net = small_network(Synthetic::CLASSES)?;
     fill(&mut net, seed)?;
@@ -44,11 +45,11 @@ pub fn demo(seed: u64, steps: usize) -> Result<Demo, Error> {
     let retrain = Retrain {
         steps: Some(steps),
         batch: Some(32),
-        learning_rate: Some(0.02),
+        learning_rate: Some(0.05),
         policy: Some(Policy::Cosine { warmup: steps / 20 }),
         momentum: Some(0.9),
         decay: Some(5e-4),
-        clip: Some(2.0),
+        clip: Some(5.0),
         labels: Some(true),
         seed: Some(seed),
         ..Retrain::default()
