@@ -17,6 +17,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 TUNED = {"MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TOP_PAD_": "1073741824"}
 
 
@@ -39,7 +40,7 @@ def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     build = ["cargo", "build", "--release", "-q", "-p", "synapress", "--example", "train_step"]
     subprocess.run(build, cwd=ROOT, check=True)
-    ours = [str(ROOT / "target/release/examples/train_step"), "8"]
+    ours = [str(TARGET / "release/examples/train_step"), "8"]
     theirs = [sys.executable, str(HERE / "torch_step.py"), "8"]
     contenders = {
         "synapress": (ours, {}),

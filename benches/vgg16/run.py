@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
 
 def run(command):
@@ -36,7 +37,7 @@ def main():
     build = ["cargo", "build", "--release", "-q", "-p"]
     subprocess.run([*build, "synapress"], cwd=ROOT, check=True)
     subprocess.run([*build, "synapress-import", "--examples"], cwd=ROOT, check=True)
-    release = ROOT / "target/release"
+    release = TARGET / "release"
     syn = release / "synapress"
     prototxt = ROOT / "crates/import/zoo/vgg16.prototxt"
     weights, data = folder / "vgg16.caffemodel", folder / "list.txt"
