@@ -6,10 +6,8 @@ use synapress_model::{Preprocess, Shape};
 use super::augment::{Augment, Draw};
 use super::dataset::Dataset;
 use super::error::{Error, Fault};
-use super::preprocess::prepare;
+use super::preprocess::{check_shape, prepare};
 use super::resize::Resizer;
-
-pub use super::preprocess::check_shape;
 
 impl Dataset {
     /// Decodes and prepares images in parallel: `out` becomes `(images.len(), C, H, W)`. With augmentation, its seed

@@ -19,11 +19,11 @@ pub mod synthetic;
 mod tar;
 
 pub use augment::{Augment, mix};
-pub use batch::check_shape;
 pub use dataset::Dataset;
 pub use error::{Bad, Error, Fault};
 pub use loader::{Batch, Job, Loader};
 pub use picture::{Image, MOST_BYTES, MOST_PIXELS};
+pub use preprocess::check_shape;
 pub use settings::{PreprocessTable, read_labels};
 
 #[cfg(test)]

@@ -46,6 +46,9 @@ impl Image {
         let mut reader =
             ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| format!("cannot be read: {e}"))?;
         let format = reader.format().ok_or("not an image: it is neither JPEG, PNG, BMP nor PNM")?;
+        if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
+            return Err("the JPEG file ends early".into());
+        }
         let mut limits = image::Limits::no_limits();
         limits.max_alloc = Some(MOST_PIXELS * 16);
         reader.limits(limits);
@@ -57,9 +60,6 @@ impl Image {
         }
         if area > MOST_PIXELS_PER_BYTE.saturating_mul(bytes.len() as u64) {
             return Err(format!("{width}x{height} pixels do not fit {} bytes: the file is damaged", bytes.len()));
-        }
-        if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
-            return Err("the JPEG file ends early".into());
         }
         let decoded = image::DynamicImage::from_decoder(decoder).map_err(|e| damaged(&e))?;
         Self::new(width, height, decoded.into_rgb8().into_raw())

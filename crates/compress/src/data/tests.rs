@@ -88,7 +88,7 @@ fn images_that_cannot_be_read_are_named() {
         ("list.txt", b"short.jpg 0\nempty.jpg 0\nmissing.jpg 0\nfolder 0\nlist.txt 0".to_vec()),
     ]);
     let set = open(&folder, "list.txt").unwrap();
-    for (i, what) in ["damaged", "empty", "no such file", "not a file", "not an image"].into_iter().enumerate() {
+    for (i, what) in ["ends early", "empty", "no such file", "not a file", "not an image"].into_iter().enumerate() {
         let error = set.image(i).unwrap_err().to_string();
         assert!(error.contains(what) && error.contains(set.name(i)), "{error}");
         assert!(error.contains(&format!("line {}", i + 1)), "{error}");
