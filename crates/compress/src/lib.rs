@@ -3,6 +3,7 @@
 pub mod data;
 pub mod evaluate;
 pub mod group;
+mod layerwise;
 pub mod pipeline;
 pub mod prune;
 pub mod quantize;

@@ -11,10 +11,10 @@ use synapress_run::{Executor, Keep};
 
 use super::allocate::checked;
 use super::resolve::choose::{Score, gradually};
-use super::resolve::samples::{Positions, float_outputs};
-use super::resolve::solve::Normal;
-use super::resolve::walk::{Walk, peak};
 use super::{Target, weights_of};
+use crate::layerwise::normal::Normal;
+use crate::layerwise::samples::{Positions, float_outputs};
+use crate::layerwise::walk::{Walk, peak};
 use crate::train::{logits, softmax};
 
 /// How sensitivity is measured.

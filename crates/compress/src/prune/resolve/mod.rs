@@ -8,20 +8,16 @@
 //! layer's zeros either stay where they are or are [chosen anew](Masks::Choose) as the weights move.
 
 pub(super) mod choose;
-mod inverse;
-pub(super) mod samples;
-pub(super) mod solve;
-pub(crate) mod walk;
 
 use serde::{Deserialize, Serialize};
 use synapress_model::{Bias, Error, ErrorKind, Form, Linear, Net, NodeId, Weights};
 
 pub use choose::{Masks, Score};
-use samples::Positions;
-use solve::Normal;
-use walk::Walk;
 
 use super::weights_of;
+use crate::layerwise::normal::{self, Normal};
+use crate::layerwise::samples::{self, Positions};
+use crate::layerwise::walk::{self, Walk};
 
 /// How layers are re-solved.
 #[derive(Clone, Debug, PartialEq)]
@@ -238,9 +234,9 @@ impl Work<'_> {
         };
         let mut shift = vec![0.0; shape.channels];
         let before = error(&shift);
-        let mean = solve::means(self.target, shape.channels);
+        let mean = normal::means(self.target, shape.channels);
         if !weights.bias.is_empty() {
-            shift = solve::means(&found, shape.channels).iter().zip(&mean).map(|(f, t)| t - f).collect();
+            shift = normal::means(&found, shape.channels).iter().zip(&mean).map(|(f, t)| t - f).collect();
             let bias = weights.bias.values().iter().zip(&shift).map(|(b, s)| (f64::from(*b) + s) as f32).collect();
             weights.bias = Bias::Float(bias);
             for (i, plane) in output.chunks_mut(shape.area()).enumerate() {

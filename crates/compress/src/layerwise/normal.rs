@@ -11,7 +11,7 @@ use super::inverse::inverse;
 /// With patches `X` and wanted outputs `Y`, both less their means where there is a bias to take them up, the error of
 /// weights `W` is `|X Wᵀ - Y|²`; only `H = Xᵀ X` and `G = Yᵀ X` are needed for it.
 #[derive(Debug)]
-pub(in crate::prune) struct Normal {
+pub(crate) struct Normal {
     pub taps: usize,
     pub outputs: usize,
     /// `(taps, taps)`, without damping.
@@ -27,7 +27,7 @@ pub(in crate::prune) struct Normal {
 }
 
 /// Column means of a row-major matrix; rows are summed in a fixed order.
-pub(super) fn means(data: &[f32], columns: usize) -> Vec<f64> {
+pub(crate) fn means(data: &[f32], columns: usize) -> Vec<f64> {
     const ROWS: usize = 1024;
     let partial: Vec<Vec<f64>> = data
         .par_chunks(ROWS * columns)

@@ -14,7 +14,7 @@ const BATCH: usize = 8;
 
 /// Which positions of which images are sampled; the same for both networks.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::prune) struct Positions {
+pub(crate) struct Positions {
     pub images: usize,
     /// The most positions of one image.
     pub most: usize,
@@ -88,7 +88,7 @@ fn patch(linear: &Linear, group: usize, position: usize, image: &[f32], to: &mut
 }
 
 /// The float network's outputs `(samples, C)` of each wanted layer; empty for the others.
-pub(in crate::prune) fn float_outputs(
+pub(crate) fn float_outputs(
     net: &Net,
     images: &[f32],
     positions: &Positions,
