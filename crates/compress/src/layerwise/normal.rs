@@ -19,7 +19,7 @@ pub(crate) struct Normal {
     /// `(outputs, taps)`.
     g: Vec<f32>,
     /// What is added to the diagonal.
-    damping: f32,
+    pub damping: f32,
     /// Squared length of each wanted output.
     squares: Vec<f64>,
     input_mean: Vec<f64>,
@@ -98,7 +98,7 @@ impl Normal {
                 (square + change).max(0.0)
             })
             .sum();
-        error / self.squares.iter().sum::<f64>().max(f64::MIN_POSITIVE)
+        error / self.power()
     }
 
     /// The bias that makes the mean output right.
@@ -107,8 +107,23 @@ impl Normal {
         weights.chunks(self.taps).zip(&self.output_mean).map(|(row, y)| (y - mean(row)) as f32).collect()
     }
 
+    /// A row, or column, of `H` without damping.
+    pub fn row(&self, tap: usize) -> &[f32] {
+        &self.h[tap * self.taps..][..self.taps]
+    }
+
+    /// The diagonal of the damped `H`: what an error of one in a weight costs while all others stay.
+    pub fn curvature(&self, tap: usize) -> f32 {
+        self.h[tap * self.taps + tap] + self.damping
+    }
+
+    /// The squared error of constant outputs: what [`Normal::error`] is relative to.
+    pub fn power(&self) -> f64 {
+        self.squares.iter().sum::<f64>().max(f64::MIN_POSITIVE)
+    }
+
     /// `(outputs, taps)` times `H`, damped or not.
-    fn times_h(&self, rows: &[f32], damped: bool) -> Vec<f32> {
+    pub fn times_h(&self, rows: &[f32], damped: bool) -> Vec<f32> {
         let mut product = vec![0.0; rows.len()];
         let h = Mat::new(&self.h, self.taps, self.taps);
         f32::gemm(Left::Plain(Mat::new(rows, self.outputs, self.taps)), h, &mut product, false, None);
