@@ -7,6 +7,7 @@ mod layerwise;
 pub mod pipeline;
 pub mod prune;
 pub mod quantize;
+pub mod rate;
 pub mod recipe;
 pub mod report;
 pub mod statistics;

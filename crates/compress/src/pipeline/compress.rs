@@ -24,10 +24,10 @@ pub struct Outcome {
 
 /// A network on its way through the stages.
 #[derive(Clone, Debug)]
-struct Made {
-    net: Net,
-    effort: Effort,
-    seconds: f64,
+pub(super) struct Made {
+    pub net: Net,
+    pub effort: Effort,
+    pub seconds: f64,
 }
 
 impl Job<'_> {
@@ -121,7 +121,7 @@ impl Job<'_> {
         self.work.value(&format!("{name}.seconds"), || Ok(clock.elapsed().as_secs_f64()))
     }
 
-    fn row(
+    pub(super) fn row(
         &self,
         stage: Stage,
         made: &Made,
