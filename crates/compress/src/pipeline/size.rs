@@ -53,7 +53,7 @@ impl Job<'_> {
     pub fn compress_to_size(&mut self, net: &Net, validation: &Dataset, size: &Size) -> Result<Outcome, Error> {
         net.verify()?;
         let clock = Instant::now();
-        let baseline = self.measure("baseline", net, validation)?;
+        let baseline = self.baseline(net, validation)?;
         let start = Made { net: net.clone(), effort: Effort::None, seconds: 0.0 };
         let mut rows = vec![self.row(Stage::Baseline, &start, &baseline, None)?];
         let (images, _) = self.images(size.images, net.graph.shape(net.graph.input()?))?;
@@ -72,7 +72,7 @@ impl Job<'_> {
         }
         let made = self.integers("quantized", &coded, size)?;
         let seconds = self.work.value("seconds", || Ok(clock.elapsed().as_secs_f64()))?;
-        let evaluation = self.measure("quantized", &made, validation)?;
+        let evaluation = self.measure_against("quantized", &made, validation, Some(&baseline))?;
         let made = Made { net: made, effort, seconds };
         rows.push(self.row(Stage::All, &made, &evaluation, Some(&baseline))?);
         let report = Report {
@@ -169,8 +169,13 @@ fn next_price(passes: &[Pass], bytes: u64, near: f64) -> Option<f64> {
             let share = if a.1 > b.1 { (a.1 / (a.1 - b.1)).clamp(0.05, 0.95) } else { 0.5 };
             a.0 + share * (b.0 - a.0)
         }
-        // A file shrinks by about a fifth when the price doubles.
-        _ => last.0 + (last.1 / 0.3).clamp(-4.0, 4.0),
+        // Beyond all that were tried, a little further than the slope says: a file shrinks by about a fifth when the
+        // price doubles, or as the last two passes show.
+        _ => {
+            let before = passes.iter().rev().nth(1).map(place);
+            let slope = before.map_or(0.3, |b| (b.1 - last.1) / (last.0 - b.0)).clamp(0.03, 1.0);
+            last.0 + (1.2 * last.1 / slope).clamp(-4.0, 4.0)
+        }
     };
     Some(ln.exp())
 }
