@@ -23,6 +23,7 @@
 mod about;
 mod bits;
 mod bytes;
+mod codebook;
 mod coder;
 mod container;
 mod error;
@@ -30,6 +31,7 @@ mod file;
 mod graph;
 mod layer;
 mod net;
+mod numbers;
 mod options;
 mod ranks;
 mod schemes;

@@ -5,7 +5,6 @@
 
 mod bitmap;
 mod gap;
-mod neighbours;
 mod range;
 mod raw;
 mod split;
