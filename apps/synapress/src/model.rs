@@ -128,8 +128,13 @@ impl Target {
 
     /// Writes the network, with one more line of how it was made; returns the number of bytes.
     pub fn write(&self, net: &mut Net, made: Option<String>) -> Result<u64> {
+        self.write_with(net, made, &code::Options::default())
+    }
+
+    /// As [`Self::write`], with options of the code.
+    pub fn write_with(&self, net: &mut Net, made: Option<String>, options: &code::Options) -> Result<u64> {
         net.about.history.extend(made);
-        code::write(&self.path, net, &[])?;
+        code::write_with(&self.path, net, &[], options)?;
         Ok(std::fs::metadata(&self.path).with_context(|| self.path.display().to_string())?.len())
     }
 

@@ -8,7 +8,7 @@ use crate::bytes::place;
 
 /// The least probability of either bit, in 1/65536. It bounds how many weights one byte can stand for: a certain bit
 /// still costs 0.0007 bits, so 8 / 0.0007 = 11,400 of them fill a byte.
-const FLOOR: u32 = 32;
+pub(crate) const FLOOR: u32 = 32;
 
 /// An estimate ends as an average over so many bits.
 const MEMORY: u32 = 1023;
@@ -49,8 +49,9 @@ impl Bit {
         Self(self.0 & !MEMORY | (self.0 & MEMORY).min(HEARSAY))
     }
 
+    /// The probability of a one, in 1/65536.
     #[inline]
-    fn probability(self) -> u32 {
+    pub fn probability(self) -> u32 {
         (self.0 >> 16).clamp(FLOOR, 65536 - FLOOR)
     }
 
@@ -68,8 +69,17 @@ impl Bit {
 
 /// Either direction of the range coder.
 pub(crate) trait Coder {
-    /// Codes a bit under its model: the one given when encoding, the one returned in both.
-    fn bit(&mut self, model: &mut Bit, bit: bool) -> bool;
+    /// Codes a bit of which a one has this probability in 1/65536, from 32 to 65504: the bit given when encoding, the
+    /// one returned in both.
+    fn coin(&mut self, probability: u32, bit: bool) -> bool;
+
+    /// Codes a bit under its model.
+    #[inline]
+    fn bit(&mut self, model: &mut Bit, bit: bool) -> bool {
+        let bit = self.coin(model.probability(), bit);
+        model.update(bit);
+        bit
+    }
 
     /// Codes `width` (at most 16) bits that are as good as random.
     fn direct(&mut self, value: u32, width: u32) -> u32;
@@ -89,17 +99,6 @@ pub(crate) trait Coder {
         let bit = self.bit(model, bit);
         all.update(bit);
         bit
-    }
-
-    /// Codes `width` bits, highest first, each under the model of the bits before it. `models` has `2^width` entries.
-    #[inline]
-    fn tree(&mut self, models: &mut [Bit], value: u32, width: u32) -> u32 {
-        let mut node = 1;
-        for shift in (0..width).rev() {
-            let bit = self.bit(&mut models[place(node)], (value >> shift) & 1 == 1);
-            node = node << 1 | u32::from(bit);
-        }
-        node - (1 << width)
     }
 }
 
@@ -166,15 +165,14 @@ impl Encoder {
 
 impl Coder for Encoder {
     #[inline]
-    fn bit(&mut self, model: &mut Bit, bit: bool) -> bool {
-        let bound = (self.range >> 16) * u64::from(model.probability());
+    fn coin(&mut self, probability: u32, bit: bool) -> bool {
+        let bound = (self.range >> 16) * u64::from(probability);
         if bit {
             self.range = bound;
         } else {
             self.add(bound);
             self.range -= bound;
         }
-        model.update(bit);
         self.normalize();
         bit
     }
@@ -253,8 +251,8 @@ impl<'a> Decoder<'a> {
 
 impl Coder for Decoder<'_> {
     #[inline]
-    fn bit(&mut self, model: &mut Bit, _bit: bool) -> bool {
-        let bound = (self.range >> 16) * u64::from(model.probability());
+    fn coin(&mut self, probability: u32, _bit: bool) -> bool {
+        let bound = (self.range >> 16) * u64::from(probability);
         let bit = self.code < bound;
         if bit {
             self.range = bound;
@@ -262,7 +260,6 @@ impl Coder for Decoder<'_> {
             self.code -= bound;
             self.range -= bound;
         }
-        model.update(bit);
         self.normalize();
         bit
     }

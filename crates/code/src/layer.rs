@@ -59,7 +59,7 @@ pub(crate) fn fixed(reader: &mut Reader<'_>) -> Result<Fixed, Error> {
 /// The scheme and bytes of a tile that make it smallest; the first of [`SCHEMES`] among equals.
 fn smallest(effort: Effort, encode: impl Fn(&Scheme) -> Option<Vec<u8>>) -> Option<(&'static Scheme, Vec<u8>)> {
     let mut best: Option<(&Scheme, Vec<u8>)> = None;
-    for scheme in SCHEMES.iter().filter(|s| effort == Effort::Small || !s.slow) {
+    for scheme in SCHEMES.iter().filter(|s| s.effort <= effort) {
         if let Some(bytes) = encode(scheme)
             && best.as_ref().is_none_or(|(_, b)| bytes.len() < b.len())
         {

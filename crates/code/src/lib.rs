@@ -36,6 +36,7 @@ mod options;
 mod ranks;
 mod schemes;
 mod summary;
+mod text;
 
 pub use error::{Error, ErrorKind};
 pub use file::{read, read_with_extras, write, write_with};

@@ -79,20 +79,28 @@ pub(crate) fn coded<T>(
     Ok(value)
 }
 
-/// Codes `count` floats: whether each is the same as the one before, else sign, exponent in the context of nothing, and
-/// the mantissa plain. When decoding, `values` is filled, and ends early where the code does.
+/// Codes `count` floats: the highest exponent, then for each whether it is the same as the one before, else its sign, by
+/// how much its exponent lies below the highest, and the mantissa plain. When decoding, `values` is filled, and ends early
+/// where the code does.
 fn floats<C: Coder>(coder: &mut C, values: &mut Vec<f32>, count: usize) {
     let (mut same, mut sign, mut empty) = (Bit::NEW, Bit::NEW, Bit::NEW);
-    let mut exponents = vec![Bit::NEW; 256];
+    let mut depths = vec![Bit::NEW; 256];
+    let exponent = |bits: u32| (bits >> 23) & 0xff;
+    let highest = values.iter().map(|v| exponent(v.to_bits())).max().unwrap_or(0);
+    let highest = coder.direct(highest, 8);
     let mut before = 0u32;
     for i in 0..count {
         let bits = values.get(i).map_or(0, |v| v.to_bits());
         if !coder.bit(&mut same, bits == before) {
             let negative = coder.bit(&mut sign, bits >> 31 == 1);
-            let exponent = coder.tree(&mut exponents, (bits >> 23) & 0xff, 8);
+            let below = highest.saturating_sub(exponent(bits));
+            let mut depth = 0;
+            while depth < highest && !coder.bit(&mut depths[place(depth)], depth == below) {
+                depth += 1;
+            }
             let mantissa = bits & 0x7f_ffff;
             let mantissa = if coder.bit(&mut empty, mantissa == 0) { 0 } else { plain(coder, mantissa, 23) };
-            before = u32::from(negative) << 31 | exponent << 23 | mantissa;
+            before = u32::from(negative) << 31 | (highest - depth) << 23 | mantissa;
         }
         if i >= values.len() {
             values.push(f32::from_bits(before));

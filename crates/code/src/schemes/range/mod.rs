@@ -4,29 +4,45 @@
 
 mod fit;
 mod levels;
+mod mix;
+mod mixed;
 mod rows;
 
 use super::{Codec, Levels, Scheme, Tile};
 use crate::bytes::{Reader, put_varint};
 use crate::coder::{Coder, Decoder, Encoder};
 use crate::error::{Error, ErrorKind};
+use crate::options::Effort;
 use fit::Parameters;
-use levels::Models;
+pub(super) use levels::Models;
+pub(super) use mixed::SCHEME as MIXED;
 
 pub(super) const SCHEME: Scheme = Scheme {
     id: 4,
     name: "range",
     about: "adaptive range coding under the magnitude that neighbours make expect",
-    slow: true,
-    codec: Codec::Levels { encode: |tile, levels| Some(encode(tile, levels)), decode },
+    effort: Effort::Small,
+    codec: Codec::Levels {
+        encode: |tile, levels| Some(encode::<Models>(tile, levels)),
+        decode: |tile, reader| decode::<Models>(tile, reader),
+    },
 };
+
+/// The models of a tile's levels.
+pub(super) trait Coded {
+    /// The models before the first level.
+    fn new(tile: &Tile, header: Header) -> Self;
+
+    /// Codes the next level. A decoder may return one beyond the header's bounds.
+    fn level<C: Coder>(&mut self, coder: &mut C, level: i32) -> i32;
+}
 
 /// The largest magnitude of a level.
 const MOST: u32 = 65535;
 
 /// What a tile's header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Header {
+pub(super) struct Header {
     /// Smallest magnitude of a nonzero level, at least 1.
     least: u32,
     /// Largest magnitude of a negative and of a positive level.
@@ -101,10 +117,10 @@ impl Header {
 const SMALL: usize = 1 << 14;
 
 /// The code of a tile.
-pub(super) fn encode(tile: &Tile, levels: &Levels<'_>) -> Vec<u8> {
+pub(super) fn encode<M: Coded>(tile: &Tile, levels: &Levels<'_>) -> Vec<u8> {
     let usual = Header::of(levels);
     if usual.low == 0 && usual.high == 0 {
-        return encode_with(tile, levels, usual);
+        return encode_with::<M>(tile, levels, usual);
     }
     let amplitude = |&level: &i32| match level.unsigned_abs() {
         0 => 0,
@@ -112,18 +128,18 @@ pub(super) fn encode(tile: &Tile, levels: &Levels<'_>) -> Vec<u8> {
         n => rows::amplitude(n + 1 - usual.least),
     };
     let parameters = fit::fit(tile, levels.values.iter().map(amplitude));
-    let fitted = encode_with(tile, levels, Header { parameters, ..usual });
+    let fitted = encode_with::<M>(tile, levels, Header { parameters, ..usual });
     if tile.len() > SMALL {
         return fitted;
     }
-    let plain = encode_with(tile, levels, usual);
+    let plain = encode_with::<M>(tile, levels, usual);
     if plain.len() <= fitted.len() { plain } else { fitted }
 }
 
-fn encode_with(tile: &Tile, levels: &Levels<'_>, header: Header) -> Vec<u8> {
+fn encode_with<M: Coded>(tile: &Tile, levels: &Levels<'_>, header: Header) -> Vec<u8> {
     let mut out = Vec::new();
     header.put(&mut out);
-    let mut models = Models::new(tile, header);
+    let mut models = M::new(tile, header);
     let mut coder = Encoder::after(out);
     for &level in levels.values {
         models.level(&mut coder, level);
@@ -132,13 +148,13 @@ fn encode_with(tile: &Tile, levels: &Levels<'_>, header: Header) -> Vec<u8> {
 }
 
 /// The levels of a tile.
-pub(super) fn decode(tile: &Tile, mut reader: Reader<'_>) -> Result<Vec<i32>, Error> {
+pub(super) fn decode<M: Coded>(tile: &Tile, mut reader: Reader<'_>) -> Result<Vec<i32>, Error> {
     /// Levels between two looks at how far the coder has read.
     const STRIDE: usize = 4096;
     let header = Header::read(&mut reader)?;
     let start = reader.clone();
     let mut coder = Decoder::new(reader.rest());
-    let mut models = Models::new(tile, header);
+    let mut models = M::new(tile, header);
     let (low, high) = (-header.low.cast_signed(), header.high.cast_signed());
     let mut values = Vec::new();
     while values.len() < tile.len() {
