@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use synapress_code as code;
-use synapress_import::{caffe, caffemodel, zoo};
+use synapress_import::{caffe, caffemodel, deep_compression, zoo};
 use synapress_model::{Net, Shape};
 
 use crate::commands::usage;
@@ -15,7 +15,7 @@ use crate::commands::usage;
 pub struct Source {
     /// The network: FILE.prototxt, FILE.syn or zoo:NAME
     pub model: PathBuf,
-    /// The weights of a prototxt or of a network of the zoo: FILE.caffemodel
+    /// The weights of a prototxt or of a network of the zoo: FILE.caffemodel, or FILE.net of Deep Compression
     pub weights: Option<PathBuf>,
     /// Shape of the input image, where a prototxt does not tell or tells otherwise
     #[arg(long, value_name = "C,H,W", value_parser = parse_shape)]
@@ -46,6 +46,12 @@ impl Source {
     }
 
     fn open_for(&self, phase: caffe::Phase) -> Result<Net> {
+        if let Some(path) = self.weights.as_ref().filter(|w| w.extension().is_some_and(|e| e == "net")) {
+            let mut net = Self { weights: None, ..self.clone() }.open_for(phase)?;
+            deep_compression::load(&mut net, path)?;
+            deep_compression::sort(&mut net);
+            return Ok(net);
+        }
         if let Some(name) = self.model.to_str().and_then(|m| m.strip_prefix("zoo:")) {
             let mut net = zoo::net_with(name, &self.options(phase))?;
             if let Some(path) = &self.weights {
@@ -122,8 +128,13 @@ impl Target {
 
     /// Writes the network, with one more line of how it was made; returns the number of bytes.
     pub fn write(&self, net: &mut Net, made: Option<String>) -> Result<u64> {
+        self.write_with(net, made, &code::Options::default())
+    }
+
+    /// As [`Self::write`], with options of the code.
+    pub fn write_with(&self, net: &mut Net, made: Option<String>, options: &code::Options) -> Result<u64> {
         net.about.history.extend(made);
-        code::write(&self.path, net, &[])?;
+        code::write_with(&self.path, net, &[], options)?;
         Ok(std::fs::metadata(&self.path).with_context(|| self.path.display().to_string())?.len())
     }
 

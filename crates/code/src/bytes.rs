@@ -73,6 +73,11 @@ impl<'a> Reader<'a> {
         self
     }
 
+    /// The name of the section.
+    pub fn section(&self) -> &'a str {
+        self.section
+    }
+
     /// Where in the file the next byte lies.
     pub fn offset(&self) -> u64 {
         self.base.saturating_add(wide(self.at))

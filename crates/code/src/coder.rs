@@ -8,74 +8,97 @@ use crate::bytes::place;
 
 /// The least probability of either bit, in 1/65536. It bounds how many weights one byte can stand for: a certain bit
 /// still costs 0.0007 bits, so 8 / 0.0007 = 11,400 of them fill a byte.
-const FLOOR: u32 = 32;
+pub(crate) const FLOOR: u32 = 32;
 
-/// The slow estimate ends as an average over so many bits.
-const MEMORY: usize = 400;
+/// An estimate ends as an average over so many bits.
+const MEMORY: u32 = 1023;
 
-/// Steps of the slow estimate: 1/(n + 2) after n bits, in 1/65536.
-const RATES: [u32; MEMORY] = {
-    let mut rates = [0; MEMORY];
-    let (mut n, mut divisor) = (0, 2);
-    while n < MEMORY {
-        rates[n] = 65536 / divisor;
+/// Steps of an estimate: 1/(n + 1.6) after n bits, in 1/65536.
+const RATES: [u32; 1024] = {
+    let mut rates = [0; 1024];
+    let (mut n, mut divisor) = (0, 16);
+    while n < rates.len() {
+        rates[n] = 655_360 / divisor;
         n += 1;
-        divisor += 1;
+        divisor += 10;
     }
     rates
 };
 
-/// An adaptive estimate of how probable a one is, from the bits seen in one context: a quarter an average over the
-/// last 32 or so, three quarters an average over all up to the last 400.
+/// A new context starts from another's estimate as if that had seen at most so many bits.
+const HEARSAY: u32 = 4;
+
+/// An adaptive estimate of how probable a one is, from the bits seen in one context: their average, and that of the
+/// last thousand once there are more. The upper 22 bits are the probability, the lower 10 count the bits.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bit {
-    slow: u32,
-    fast: u16,
-    count: u16,
-}
+pub(crate) struct Bit(u32);
 
 impl Bit {
     /// Nothing seen yet.
-    pub const NEW: Self = Self { slow: 1 << 31, fast: 1 << 15, count: 0 };
+    pub const NEW: Self = Self(1 << 31);
 
+    /// Whether nothing was seen yet.
     #[inline]
-    fn probability(&self) -> u32 {
-        ((u32::from(self.fast) + 3 * (self.slow >> 16)) >> 2).clamp(FLOOR, 65536 - FLOOR)
+    pub fn is_new(self) -> bool {
+        self.0 & MEMORY == 0
     }
 
+    /// The same estimate, but as if from few bits: a start for a context that is much like this one.
     #[inline]
-    fn update(&mut self, bit: bool) {
-        let rate = RATES[usize::from(self.count)];
-        if bit {
-            self.slow += ((u32::MAX - self.slow) >> 16) * rate;
-            self.fast += (u16::MAX - self.fast) >> 5;
-        } else {
-            self.slow -= (self.slow >> 16) * rate;
-            self.fast -= self.fast >> 5;
-        }
-        if usize::from(self.count) < MEMORY - 1 {
-            self.count += 1;
-        }
+    pub fn younger(self) -> Self {
+        Self(self.0 & !MEMORY | (self.0 & MEMORY).min(HEARSAY))
+    }
+
+    /// The probability of a one, in 1/65536.
+    #[inline]
+    pub fn probability(self) -> u32 {
+        (self.0 >> 16).clamp(FLOOR, 65536 - FLOOR)
+    }
+
+    /// Learns of a bit.
+    #[inline]
+    pub fn update(&mut self, bit: bool) {
+        let count = self.0 & MEMORY;
+        let rate = RATES[place(count)];
+        let p = self.0 >> 10;
+        // 16 bits of the distance times 16 of the rate.
+        let p = if bit { p + ((((0x3f_ffff - p) >> 6) * rate) >> 10) } else { p - (((p >> 6) * rate) >> 10) };
+        self.0 = p << 10 | (count + 1).min(MEMORY);
     }
 }
 
 /// Either direction of the range coder.
 pub(crate) trait Coder {
-    /// Codes a bit under its model: the one given when encoding, the one returned in both.
-    fn bit(&mut self, model: &mut Bit, bit: bool) -> bool;
+    /// Codes a bit of which a one has this probability in 1/65536, from 32 to 65504: the bit given when encoding, the
+    /// one returned in both.
+    fn coin(&mut self, probability: u32, bit: bool) -> bool;
+
+    /// Codes a bit under its model.
+    #[inline]
+    fn bit(&mut self, model: &mut Bit, bit: bool) -> bool {
+        let bit = self.coin(model.probability(), bit);
+        model.update(bit);
+        bit
+    }
 
     /// Codes `width` (at most 16) bits that are as good as random.
     fn direct(&mut self, value: u32, width: u32) -> u32;
 
-    /// Codes `width` bits, highest first, each under the model of the bits before it. `models` has `2^width` entries.
+    /// Codes one of `count` (1 to 65536) values that are equally probable.
+    fn uniform(&mut self, value: u32, count: u32) -> u32;
+
+    /// Whether a decoder read more than any encoder leaves off: what it returned lately means nothing.
+    fn is_beyond(&self) -> bool;
+
+    /// Codes a bit under a model that starts, when it is new, from one that learns in all contexts.
     #[inline]
-    fn tree(&mut self, models: &mut [Bit], value: u32, width: u32) -> u32 {
-        let mut node = 1;
-        for shift in (0..width).rev() {
-            let bit = self.bit(&mut models[place(node)], (value >> shift) & 1 == 1);
-            node = node << 1 | u32::from(bit);
+    fn hearsay(&mut self, model: &mut Bit, all: &mut Bit, bit: bool) -> bool {
+        if model.is_new() {
+            *model = all.younger();
         }
-        node - (1 << width)
+        let bit = self.bit(model, bit);
+        all.update(bit);
+        bit
     }
 }
 
@@ -142,15 +165,14 @@ impl Encoder {
 
 impl Coder for Encoder {
     #[inline]
-    fn bit(&mut self, model: &mut Bit, bit: bool) -> bool {
-        let bound = (self.range >> 16) * u64::from(model.probability());
+    fn coin(&mut self, probability: u32, bit: bool) -> bool {
+        let bound = (self.range >> 16) * u64::from(probability);
         if bit {
             self.range = bound;
         } else {
             self.add(bound);
             self.range -= bound;
         }
-        model.update(bit);
         self.normalize();
         bit
     }
@@ -161,6 +183,17 @@ impl Coder for Encoder {
         self.add(self.range * u64::from(value));
         self.normalize();
         value
+    }
+
+    fn uniform(&mut self, value: u32, count: u32) -> u32 {
+        self.range /= u64::from(count);
+        self.add(self.range * u64::from(value));
+        self.normalize();
+        value
+    }
+
+    fn is_beyond(&self) -> bool {
+        false
     }
 }
 
@@ -210,12 +243,6 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Whether more was read than any encoder leaves off.
-    #[inline]
-    pub fn is_beyond(&self) -> bool {
-        self.read > self.bytes.len() + 8
-    }
-
     /// Whether just so many bytes were read as an encoder would have written for the same bits.
     pub fn is_at_end(&self) -> bool {
         !self.is_beyond() && self.read >= self.bytes.len()
@@ -224,8 +251,8 @@ impl<'a> Decoder<'a> {
 
 impl Coder for Decoder<'_> {
     #[inline]
-    fn bit(&mut self, model: &mut Bit, _bit: bool) -> bool {
-        let bound = (self.range >> 16) * u64::from(model.probability());
+    fn coin(&mut self, probability: u32, _bit: bool) -> bool {
+        let bound = (self.range >> 16) * u64::from(probability);
         let bit = self.code < bound;
         if bit {
             self.range = bound;
@@ -233,7 +260,6 @@ impl Coder for Decoder<'_> {
             self.code -= bound;
             self.range -= bound;
         }
-        model.update(bit);
         self.normalize();
         bit
     }
@@ -246,6 +272,19 @@ impl Coder for Decoder<'_> {
         self.code -= value * self.range;
         self.normalize();
         u32::try_from(value).unwrap_or(u32::MAX)
+    }
+
+    fn uniform(&mut self, _value: u32, count: u32) -> u32 {
+        self.range /= u64::from(count);
+        let value = (self.code / self.range).min(u64::from(count) - 1);
+        self.code -= value * self.range;
+        self.normalize();
+        u32::try_from(value).unwrap_or(u32::MAX)
+    }
+
+    #[inline]
+    fn is_beyond(&self) -> bool {
+        self.read > self.bytes.len() + 8
     }
 }
 

@@ -3,16 +3,17 @@
 use rayon::prelude::*;
 use synapress_model::{Bias, Centroids, Fixed, Form, WeightShape, Weights};
 
-use crate::bits::{BitReader, BitWriter};
-use crate::bytes::{Reader, bit_length, put_floats, put_size, put_varint};
+use crate::bytes::{Reader, put_size};
+use crate::codebook;
 use crate::error::{Error, ErrorKind};
+use crate::numbers::{bias, put_bias};
 use crate::options::Effort;
 use crate::ranks::{Ranks, codes_to_levels, levels_to_codes, located};
 use crate::schemes::{self, Codec, Levels, SCHEMES, Scheme, Tile};
 
 /// A tile has about so many weights, in whole rows: enough that learning anew costs nothing, few enough that threads
 /// share a large layer and nothing but the layer itself is large.
-const TILE: usize = 1 << 22;
+const TILE: usize = 1 << 20;
 
 /// A layer of several tiles has at least so many weights in each but the last: a file cannot make the decoder begin
 /// anew with every byte.
@@ -55,37 +56,10 @@ pub(crate) fn fixed(reader: &mut Reader<'_>) -> Result<Fixed, Error> {
     format.checked().map_err(|e| at.malformed(e.to_string()))
 }
 
-/// Packs integers at the width of the widest, signs folded in: 0, -1, 1, -2, ... become 0, 1, 2, 3, ...
-fn put_packed(out: &mut Vec<u8>, values: &[i32]) {
-    let folded: Vec<u32> = values.iter().map(|&v| (v << 1 ^ v >> 31).cast_unsigned()).collect();
-    let width = folded.iter().map(|&v| bit_length(v)).max().unwrap_or(0).max(1);
-    put_varint(out, u64::from(width));
-    let mut bits = BitWriter::default();
-    for v in folded {
-        bits.put(v, width);
-    }
-    out.extend_from_slice(&bits.finish());
-}
-
-fn packed(reader: &mut Reader<'_>, count: usize) -> Result<Vec<i32>, Error> {
-    let width = match u32::try_from(reader.varint()?) {
-        Ok(width) if (1..=32).contains(&width) => width,
-        _ => return Err(reader.malformed("packed integers must have 1 to 32 bits")),
-    };
-    let mut bits = BitReader::new(reader);
-    let mut values = Vec::new();
-    for _ in 0..count {
-        let folded = bits.get(width)?;
-        values.push((folded >> 1).cast_signed() ^ -(folded & 1).cast_signed());
-    }
-    bits.finish()?;
-    Ok(values)
-}
-
 /// The scheme and bytes of a tile that make it smallest; the first of [`SCHEMES`] among equals.
 fn smallest(effort: Effort, encode: impl Fn(&Scheme) -> Option<Vec<u8>>) -> Option<(&'static Scheme, Vec<u8>)> {
     let mut best: Option<(&Scheme, Vec<u8>)> = None;
-    for scheme in SCHEMES.iter().filter(|s| effort == Effort::Small || !s.slow) {
+    for scheme in SCHEMES.iter().filter(|s| s.effort <= effort) {
         if let Some(bytes) = encode(scheme)
             && best.as_ref().is_none_or(|(_, b)| bytes.len() < b.len())
         {
@@ -109,9 +83,10 @@ fn encode_floats(tile: &Tile, effort: Effort, values: &[f32]) -> Option<(&'stati
     })
 }
 
-/// How a layer is cut: rows of one tile.
-fn rows_of_a_tile(taps: usize) -> usize {
-    (TILE / taps.max(1)).max(1)
+/// How a layer is cut: rows of one tile, so that all tiles are about as large.
+fn rows_of_a_tile(rows: usize, taps: usize) -> usize {
+    let most = (TILE / taps.max(1)).max(1);
+    rows.div_ceil(rows.div_ceil(most).max(1)).max(1)
 }
 
 /// The chunk of checked weights.
@@ -123,16 +98,15 @@ pub(crate) fn encode(node: usize, weights: &Weights, effort: Effort) -> Vec<u8> 
     }
     match &weights.form {
         Form::Dense(_) => out.push(0),
-        Form::Coded { centroids: Centroids::Float(c), .. } => {
-            out.push(1);
-            put_size(&mut out, c.len());
-            put_floats(&mut out, c);
-        }
-        Form::Coded { centroids: Centroids::Fixed { q, format }, .. } => {
-            out.push(2);
-            put_fixed(&mut out, *format);
-            put_size(&mut out, q.len());
-            put_packed(&mut out, &codes_to_levels(q));
+        Form::Coded { centroids, .. } => {
+            match centroids {
+                Centroids::Float(_) => out.push(1),
+                Centroids::Fixed { format, .. } => {
+                    out.push(2);
+                    put_fixed(&mut out, *format);
+                }
+            }
+            codebook::put(&mut out, centroids);
         }
         Form::Fixed { format, .. } => {
             out.push(3);
@@ -141,9 +115,9 @@ pub(crate) fn encode(node: usize, weights: &Weights, effort: Effort) -> Vec<u8> 
     }
     put_bias(&mut out, &weights.bias);
     put_size(&mut out, weights.len() - weights.zeros());
-    let [_, inputs, height, width] = weights.dims;
+    let [outputs, inputs, height, width] = weights.dims;
     let taps = weights.dims[1..].iter().product::<usize>();
-    let rows = rows_of_a_tile(taps);
+    let rows = rows_of_a_tile(outputs, taps);
     put_size(&mut out, rows);
     let tile = |len: usize| Tile { rows: len / taps.max(1), row: [inputs, height, width] };
     let step = rows.saturating_mul(taps).max(1);
@@ -173,44 +147,6 @@ pub(crate) fn encode(node: usize, weights: &Weights, effort: Effort) -> Vec<u8> 
     out
 }
 
-fn put_bias(out: &mut Vec<u8>, bias: &Bias) {
-    match bias {
-        Bias::None => out.push(0),
-        Bias::Float(b) => {
-            out.push(1);
-            put_size(out, b.len());
-            put_floats(out, b);
-        }
-        Bias::Fixed { q, frac } => {
-            out.push(2);
-            put_size(out, q.len());
-            out.extend_from_slice(&frac.to_le_bytes());
-            put_packed(out, q);
-        }
-    }
-}
-
-fn bias(reader: &mut Reader<'_>, most: usize) -> Result<Bias, Error> {
-    let at = reader.clone();
-    let kind = reader.byte()?;
-    if kind == 0 {
-        return Ok(Bias::None);
-    }
-    let n = reader.varint()?;
-    let n = match usize::try_from(n) {
-        Ok(n) if n <= most => n,
-        _ => return Err(at.malformed(format!("{n} bias values are more than the {most} of the layer"))),
-    };
-    match kind {
-        1 => Ok(Bias::Float(reader.floats(n)?)),
-        2 => {
-            let frac = i8::from_le_bytes(reader.array()?);
-            Ok(Bias::Fixed { frac, q: packed(reader, n)? })
-        }
-        other => Err(at.fault(ErrorKind::Version, format!("a bias of kind {other} is not known to this release"))),
-    }
-}
-
 /// Reads all of a layer's chunk but the content of its tiles. `shape` gives the shape that a node's layer takes and
 /// refuses what lies beyond the limits.
 pub(crate) fn head<'a>(
@@ -232,16 +168,10 @@ pub(crate) fn head<'a>(
     let (at, before) = (reader.clone(), reader.left());
     let form = match reader.byte()? {
         0 => Form::Dense(Vec::new()),
-        1 => {
-            let n = reader.count("centroids", 4)?.min(CENTROIDS + 1);
-            Form::Coded { centroids: Centroids::Float(reader.floats(n)?), index: Vec::new() }
-        }
+        1 => Form::Coded { centroids: Centroids::Float(codebook::floats(&mut reader)?), index: Vec::new() },
         2 => {
             let format = fixed(&mut reader)?;
-            let n = usize::try_from(reader.varint()?).unwrap_or(usize::MAX).min(CENTROIDS + 1);
-            let mut q = Vec::new();
-            let values = packed(&mut reader, n)?;
-            located(levels_to_codes(&values, &mut q), &at)?;
+            let q = codebook::codes(&mut reader)?;
             Form::Coded { centroids: Centroids::Fixed { q, format }, index: Vec::new() }
         }
         3 => Form::Fixed { q: Vec::new(), format: fixed(&mut reader)? },
@@ -249,11 +179,6 @@ pub(crate) fn head<'a>(
             return Err(at.fault(ErrorKind::Version, format!("weights of form {other} are not known to this release")));
         }
     };
-    if let Form::Coded { centroids, .. } = &form
-        && !(1..=CENTROIDS).contains(&centroids.len())
-    {
-        return Err(at.malformed("a codebook has 1 to 65536 centroids"));
-    }
     let codebook_bytes = before - reader.left() - 1;
     let before = reader.left();
     let bias = bias(&mut reader, expected.bias_len())?;
@@ -262,9 +187,6 @@ pub(crate) fn head<'a>(
     let tiles = tiles(&mut reader, dims)?;
     Ok(Head { node, dims, form, bias, nonzero, codebook_bytes, bias_bytes, tiles, end: reader })
 }
-
-/// The most centroids that an index of 16 bits can name.
-const CENTROIDS: usize = 1 << 16;
 
 fn tiles<'a>(reader: &mut Reader<'a>, dims: [usize; 4]) -> Result<Vec<(Tile, &'static Scheme, Reader<'a>)>, Error> {
     let [mut left, inputs, height, width] = dims;

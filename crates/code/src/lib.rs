@@ -23,6 +23,7 @@
 mod about;
 mod bits;
 mod bytes;
+mod codebook;
 mod coder;
 mod container;
 mod error;
@@ -30,10 +31,12 @@ mod file;
 mod graph;
 mod layer;
 mod net;
+mod numbers;
 mod options;
 mod ranks;
 mod schemes;
 mod summary;
+mod text;
 
 pub use error::{Error, ErrorKind};
 pub use file::{read, read_with_extras, write, write_with};

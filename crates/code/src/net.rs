@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 
 use rayon::prelude::*;
-use synapress_model::{Graph, Net, WeightShape};
+use synapress_model::{About, Graph, Net, WeightShape};
 
 use crate::bytes::{Reader, put_text, wide};
 use crate::container::{self, ChunkWriter, chunks};
 use crate::error::{Error, ErrorKind};
 use crate::options::{Limits, Options};
-use crate::{about, graph, layer};
+use crate::{about, graph, layer, text};
 
 /// A caller's own bytes under a name, such as the state of an optimizer. Readers that know nothing of them skip them.
 pub type Extra = (String, Vec<u8>);
@@ -35,8 +35,8 @@ pub fn encode_with_extras(net: &Net, extras: &[Extra], options: &Options) -> Res
 /// Writes the network as synapse code.
 pub(crate) fn encode_to(to: impl Write, net: &Net, extras: &[Extra], options: &Options) -> Result<(), Error> {
     net.verify()?;
-    let graph = graph::encode(net)?;
-    let about = about::encode(&net.about)?;
+    let graph = text::encode(&graph::encode(net)?);
+    let about = text::encode(&about::encode(&net.about)?);
     let given: Vec<_> = net.weights.iter().enumerate().filter_map(|(id, w)| Some((id, w.as_ref()?))).collect();
     let layers: Vec<Vec<u8>> = given.par_iter().map(|(id, w)| layer::encode(*id, w, options.effort)).collect();
     let write = || -> io::Result<()> {
@@ -90,7 +90,6 @@ pub fn decode_with_extras(bytes: &[u8], limits: &Limits) -> Result<(Net, Vec<Ext
     let decoded: Vec<Result<_, Error>> = decoded.collect();
     let decoded: Vec<_> = decoded.into_iter().collect::<Result<_, _>>()?;
     let Parts { name, graph, about, integers, extras, .. } = parts;
-    let about = about.map(about::decode).transpose()?.unwrap_or_default();
     let integers = integers.map(about::decode_integers).transpose()?;
     let mut extra = Vec::new();
     for mut reader in extras {
@@ -120,7 +119,8 @@ pub(crate) struct Parts<'a> {
     pub name: String,
     pub graph: Graph,
     pub graph_bytes: u64,
-    pub about: Option<Reader<'a>>,
+    pub about: About,
+    pub about_bytes: u64,
     pub weights: Vec<Reader<'a>>,
     pub integers: Option<Reader<'a>>,
     pub extras: Vec<Reader<'a>>,
@@ -159,8 +159,17 @@ impl<'a> Parts<'a> {
             return Err(Error::new(ErrorKind::Malformed, "the file has no graph").in_section("graph"));
         };
         let graph_bytes = wide(body.left());
-        let (name, graph) = graph::decode(body, limits.layers)?;
-        Ok(Self { name, graph, graph_bytes, about, weights, integers, extras })
+        let text = text::decode(body.clone())?;
+        let (name, graph) = graph::decode(Reader::new(&text, body.offset(), body.section()), limits.layers)?;
+        let about_bytes = about.as_ref().map_or(0, |r| wide(r.left()));
+        let about = match about {
+            None => About::default(),
+            Some(body) => {
+                let text = text::decode(body.clone())?;
+                about::decode(Reader::new(&text, body.offset(), body.section()))?
+            }
+        };
+        Ok(Self { name, graph, graph_bytes, about, about_bytes, weights, integers, extras })
     }
 
     /// The heads of all weights, with their layers' names, in the order of layers.

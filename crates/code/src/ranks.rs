@@ -42,6 +42,11 @@ impl Ranks {
         Self { levels, indices, low }
     }
 
+    /// Indices from the lowest level to the highest.
+    pub fn order(&self) -> impl Iterator<Item = u16> {
+        self.indices.iter().copied()
+    }
+
     /// The levels of indices, which all name a centroid.
     pub fn levels(&self, index: &[u16]) -> Vec<i32> {
         index.iter().map(|&i| self.levels.get(usize::from(i)).copied().unwrap_or_default()).collect()

@@ -204,7 +204,7 @@ pub fn summary(bytes: &[u8]) -> Result<Summary, Error> {
         nodes: wide(parts.graph.nodes().len()),
         layers,
         graph_bytes: parts.graph_bytes,
-        about_bytes: length(&parts.about),
+        about_bytes: parts.about_bytes,
         integer_bytes: length(&parts.integers),
         extras,
         bytes: wide(bytes.len()),

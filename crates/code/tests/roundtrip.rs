@@ -13,9 +13,9 @@ use synapress_model::{Bias, Centroids, Form, Net, Shape, Weights};
 
 proptest! {
     #[test]
-    fn every_network_comes_back(plan in plan(), fast in any::<bool>()) {
+    fn every_network_comes_back(plan in plan(), effort in 0usize..3) {
         let net = net(&plan);
-        let effort = if fast { Effort::Fast } else { Effort::Small };
+        let effort = [Effort::Fast, Effort::Small, Effort::Max][effort];
         let bytes = encode(&net, &Options { effort }).unwrap();
         assert_same(&net, &decode(&bytes, &Limits::default()).unwrap());
         let summary = summary(&bytes).unwrap();
@@ -39,10 +39,12 @@ proptest! {
 /// Files of earlier releases must stay readable: if this fails, the version has to rise and the old decoder to stay.
 #[test]
 fn the_bytes_of_two_networks_are_pinned() {
-    for (net, schemes, pinned) in
-        [(tiny(), ["bitmap", "gap"], (399, 2380869783)), (layered(), ["split", "range"], (4436, 2159546375))]
-    {
-        let bytes = encode(&net, &Options::default()).unwrap();
+    for (net, effort, schemes, pinned) in [
+        (tiny(), Effort::Small, ["bitmap", "gap"], (347, 2547052198)),
+        (layered(), Effort::Small, ["split", "range"], (4275, 3469673184)),
+        (layered(), Effort::Max, ["split", "mixed"], (4270, 195886415)),
+    ] {
+        let bytes = encode(&net, &Options { effort }).unwrap();
         let found = summary(&bytes).unwrap().layers;
         assert_eq!([&*found[0].scheme, &*found[1].scheme], schemes);
         assert_eq!((bytes.len(), crc32fast::hash(&bytes)), pinned);

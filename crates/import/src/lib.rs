@@ -13,6 +13,7 @@
 
 pub mod caffe;
 pub mod caffemodel;
+pub mod deep_compression;
 pub mod error;
 mod fill;
 pub mod prototxt;

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
+use synapress_code::{Effort, Options};
 
 use super::Run;
 use crate::images::Preparation;
@@ -19,6 +20,9 @@ pub struct Encode {
     /// Fold BatchNorm and Scale into the convolutions before them
     #[arg(long)]
     fold: bool,
+    /// Make the file one or two hundredths smaller, which takes about twice the time to encode and to decode
+    #[arg(long)]
+    max: bool,
     #[command(flatten)]
     preparation: Preparation,
     #[command(flatten)]
@@ -38,7 +42,8 @@ impl Run for Encode {
         }
         let folded = layers - net.graph.nodes().len();
         let made = format!("encode {}{}", self.source, if self.fold { " --fold" } else { "" });
-        let size = self.target.write(&mut net, Some(made))?;
+        let effort = if self.max { Effort::Max } else { Effort::default() };
+        let size = self.target.write_with(&mut net, Some(made), &Options { effort })?;
         let float = net.parameters() * 4;
         let json = json!({
             "output": self.target.path.display().to_string(),

@@ -4,12 +4,13 @@ use super::{Codec, Scheme, Tile};
 use crate::bits::{BitReader, BitWriter, packed_len};
 use crate::bytes::{Reader, put_floats, wide};
 use crate::error::Error;
+use crate::options::Effort;
 
 pub(super) const SCHEME: Scheme = Scheme {
     id: 1,
     name: "bitmap",
     about: "one bit for each weight, then the nonzero floats of 32 bits",
-    slow: false,
+    effort: Effort::Fast,
     codec: Codec::Floats { encode: |_, values| Some(encode(values)), decode },
 };
 

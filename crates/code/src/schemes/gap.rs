@@ -6,6 +6,7 @@ use super::{Codec, Levels, Scheme, Tile};
 use crate::bits::{BitReader, BitWriter, packed_len};
 use crate::bytes::{Reader, bit_length, place, put_varint, wide};
 use crate::error::{Error, ErrorKind};
+use crate::options::Effort;
 
 /// The widest gap: no entry stands for more than 4096 weights, and each takes a bit at least.
 const WIDEST: u32 = 12;
@@ -20,7 +21,7 @@ pub(super) const SCHEME: Scheme = Scheme {
     id: 2,
     name: "gap",
     about: "index and gap to the next, of fixed widths",
-    slow: false,
+    effort: Effort::Fast,
     codec: Codec::Levels { encode, decode },
 };
 

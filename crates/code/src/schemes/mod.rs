@@ -5,13 +5,13 @@
 
 mod bitmap;
 mod gap;
-mod neighbours;
 mod range;
 mod raw;
 mod split;
 
 use crate::bytes::Reader;
 use crate::error::Error;
+use crate::options::Effort;
 
 /// Where a tile lies: its rows and the shape of one row, `(inputs, height, width)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,13 +72,13 @@ pub struct Scheme {
     pub name: &'static str,
     /// What it does, in a line.
     pub about: &'static str,
-    /// Whether it takes much longer than copying; left out when encoding [fast](crate::Effort::Fast).
-    pub slow: bool,
+    /// The least effort of the encoder at which it is tried.
+    pub effort: Effort,
     pub(crate) codec: Codec,
 }
 
 /// Every coding scheme.
-pub const SCHEMES: &[Scheme] = &[raw::SCHEME, bitmap::SCHEME, gap::SCHEME, split::SCHEME, range::SCHEME];
+pub const SCHEMES: &[Scheme] = &[raw::SCHEME, bitmap::SCHEME, gap::SCHEME, split::SCHEME, range::SCHEME, range::MIXED];
 
 /// The scheme of this id.
 pub(crate) fn by_id(id: u8) -> Option<&'static Scheme> {

@@ -2,12 +2,13 @@
 
 use super::{Codec, Scheme};
 use crate::bytes::put_floats;
+use crate::options::Effort;
 
 pub(super) const SCHEME: Scheme = Scheme {
     id: 0,
     name: "raw",
     about: "floats of 32 bits as they are",
-    slow: false,
+    effort: Effort::Fast,
     codec: Codec::Floats {
         encode: |_, values| {
             let mut out = Vec::new();

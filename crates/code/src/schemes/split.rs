@@ -1,15 +1,17 @@
 //! Split: the exponents of floats through the adaptive coder, where most of what can be saved lies, and sign and
 //! mantissa, which are noise, as they are.
 
-use super::{Codec, Levels, Scheme, Tile, range};
+use super::range::{self, Models};
+use super::{Codec, Levels, Scheme, Tile};
 use crate::bytes::{Reader, put_size};
 use crate::error::Error;
+use crate::options::Effort;
 
 pub(super) const SCHEME: Scheme = Scheme {
     id: 3,
     name: "split",
     about: "exponents and zeros by adaptive range coding, signs and mantissas as they are",
-    slow: true,
+    effort: Effort::Small,
     codec: Codec::Floats { encode: |tile, values| Some(encode(tile, values)), decode },
 };
 
@@ -23,7 +25,7 @@ fn level(value: f32) -> i32 {
 
 fn encode(tile: &Tile, values: &[f32]) -> Vec<u8> {
     let levels: Vec<i32> = values.iter().map(|&v| level(v)).collect();
-    let coded = range::encode(tile, &Levels { values: &levels, ranked: false });
+    let coded = range::encode::<Models>(tile, &Levels { values: &levels, ranked: false });
     let mut out = Vec::new();
     put_size(&mut out, coded.len());
     out.extend_from_slice(&coded);
@@ -38,7 +40,7 @@ fn encode(tile: &Tile, values: &[f32]) -> Vec<u8> {
 
 fn decode(tile: &Tile, mut reader: Reader<'_>) -> Result<Vec<f32>, Error> {
     let len = reader.count("bytes of exponents", 1)?;
-    let levels = range::decode(tile, reader.part(len)?)?;
+    let levels = range::decode::<Models>(tile, reader.part(len)?)?;
     let mut values = Vec::with_capacity(levels.len());
     for level in levels {
         let exponent = match u8::try_from(level - 1) {

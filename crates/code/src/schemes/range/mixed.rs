@@ -1,0 +1,178 @@
+//! Mixed: as range, but every decision is made under several contexts whose models are [mixed](super::mix). The
+//! expected magnitude is one of the contexts; the others are what it blurs.
+
+use super::super::{Codec, Scheme, Tile};
+use super::fit::scale;
+use super::levels::{HEAD, Magnitudes, WHOLE, mantissa_at, trust};
+use super::mix::Mixer;
+use super::rows::Rows;
+use super::{Coded, Header, decode, encode};
+use crate::bytes::{bit_length, place};
+use crate::coder::{Bit, Coder};
+use crate::options::Effort;
+
+pub(in super::super) const SCHEME: Scheme = Scheme {
+    id: 5,
+    name: "mixed",
+    about: "as range, under several contexts that are mixed",
+    effort: Effort::Max,
+    codec: Codec::Levels {
+        encode: |tile, levels| Some(encode::<Mixed>(tile, levels)),
+        decode: |tile, reader| decode::<Mixed>(tile, reader),
+    },
+};
+
+/// Steps of the expected magnitude.
+const STEPS: usize = 64;
+
+/// Steps of other averages, four to three octaves.
+const COARSE: usize = 28;
+
+/// Where the contexts of zeros begin: expected magnitude, column and row, which neighbours are not zero, column and
+/// neighbours.
+const ZEROS: [usize; 5] = {
+    let pairs = COARSE * COARSE;
+    [0, STEPS, STEPS + pairs, STEPS + pairs + 1024, STEPS + 2 * pairs + 1024]
+};
+
+/// Where the contexts of signs begin: prediction, signs in the kernel, signs in the rows before.
+const SIGNS: [usize; 4] = [0, 32, 113, 140];
+
+/// Where the contexts of classes begin: expected magnitude, column, neighbours, row.
+const CLASSES: [usize; 5] = [0, STEPS, STEPS + COARSE, STEPS + 2 * COARSE, STEPS + 3 * COARSE];
+
+/// Where the contexts of mantissas begin: none, expected magnitude, neighbours.
+const MANTISSAS: [usize; 4] = [0, 1, 9, 17];
+
+/// All models of a tile.
+struct Mixed {
+    header: Header,
+    rows: Rows,
+    bottom: u32,
+    magnitudes: Magnitudes,
+    zeros: Vec<Bit>,
+    zero_mixer: Mixer<4>,
+    signs: Vec<Bit>,
+    sign_mixer: Mixer<3>,
+    /// For each side and context a tree.
+    classes: Vec<Bit>,
+    class_mixer: Mixer<4>,
+    /// For each side and context the trees of all classes.
+    mantissas: Vec<Bit>,
+    mantissa_mixer: Mixer<3>,
+}
+
+/// The step of an average in 1/16 of an amplitude.
+fn coarse(average: i32) -> usize {
+    place(scale(average) / 6).min(COARSE - 1)
+}
+
+impl Coded for Mixed {
+    fn new(tile: &Tile, header: Header) -> Self {
+        let magnitudes = Magnitudes::new(header);
+        let tree = 1 << magnitudes.class_bits;
+        let trees = mantissa_at(magnitudes.top + 1);
+        Self {
+            header,
+            rows: Rows::new(tile, &header.parameters),
+            bottom: u32::from(header.parameters.top).saturating_sub(63),
+            magnitudes,
+            zeros: vec![Bit::NEW; ZEROS[4]],
+            zero_mixer: Mixer::new(STEPS / 4, 16_000),
+            signs: vec![Bit::NEW; SIGNS[3]],
+            sign_mixer: Mixer::new(1, 21_000),
+            classes: vec![Bit::NEW; 2 * CLASSES[4] * tree],
+            class_mixer: Mixer::new(2 * tree, 16_000),
+            mantissas: vec![Bit::NEW; 2 * MANTISSAS[3] * trees],
+            mantissa_mixer: Mixer::new(16 * 16, 21_000),
+        }
+    }
+
+    #[inline]
+    fn level<C: Coder>(&mut self, coder: &mut C, level: i32) -> i32 {
+        let expected = scale(self.rows.expected());
+        let step = place(expected.saturating_sub(self.bottom)).min(STEPS - 1);
+        let f = self.rows.features();
+        let [row, quick, column] = [f[0], f[3], f[4]].map(coarse);
+        let pattern = [f[5], f[7], f[8], f[11], f[12], f[13]].iter().fold(0, |n, &a| n << 1 | usize::from(a > 128));
+        let places = [
+            step,
+            ZEROS[1] + column * COARSE + row,
+            ZEROS[2] + (pattern << 4 | step >> 2),
+            ZEROS[3] + quick * COARSE + coarse((f[9] + f[10] + f[11] + f[12]) >> 2),
+        ];
+        if self.zero_mixer.code(coder, step >> 2, &mut self.zeros, places, level == 0) {
+            self.rows.push(0);
+            return 0;
+        }
+        let negative = match (self.header.low, self.header.high) {
+            (0, _) => false,
+            (_, 0) => true,
+            _ => self.sign(coder, expected, level < 0),
+        };
+        let side = usize::from(negative && self.header.ranked);
+        let magnitude = level.unsigned_abs().wrapping_sub(self.header.least).wrapping_add(1);
+        let around = coarse((f[5] + f[10] + f[11] + f[12]) >> 2);
+        let contexts = [step, CLASSES[1] + column, CLASSES[2] + around, CLASSES[3] + coarse((f[0] + f[1]) >> 1)];
+        let class = self.class(coder, side, contexts, bit_length(magnitude).wrapping_sub(1));
+        let contexts = [0, MANTISSAS[1] + step * 8 / STEPS, MANTISSAS[2] + around * 8 / COARSE];
+        let coded = self.mantissa(coder, side, contexts, class, magnitude);
+        let loud = self.magnitudes.amplitude(coded);
+        self.rows.push(if negative { -loud } else { loud });
+        let level = (coded - 1 + self.header.least).cast_signed();
+        if negative { -level } else { level }
+    }
+}
+
+impl Mixed {
+    #[inline]
+    fn sign<C: Coder>(&mut self, coder: &mut C, expected: u32, negative: bool) -> bool {
+        let signed = self.rows.signed();
+        let of = |i: usize| place((signed[i].signum() + 1).cast_unsigned());
+        let places = [
+            trust(self.rows.predicted(), expected, &self.header.parameters),
+            SIGNS[1] + ((of(0) * 3 + of(1)) * 3 + of(6)) * 3 + of(2),
+            SIGNS[2] + (of(8) * 3 + of(9)) * 3 + of(7),
+        ];
+        self.sign_mixer.code(coder, 0, &mut self.signs, places, negative)
+    }
+
+    #[inline]
+    fn class<C: Coder>(&mut self, coder: &mut C, side: usize, contexts: [usize; 4], class: u32) -> u32 {
+        let bits = self.magnitudes.class_bits;
+        let mut node = 1;
+        for shift in (0..bits).rev() {
+            let places = contexts.map(|c| ((side * CLASSES[4] + c) << bits) + place(node));
+            let set = side << bits | place(node);
+            let bit = self.class_mixer.code(coder, set, &mut self.classes, places, (class >> shift) & 1 == 1);
+            node = node << 1 | u32::from(bit);
+        }
+        (node - (1 << bits)).min(self.magnitudes.top)
+    }
+
+    #[inline]
+    fn mantissa<C: Coder>(
+        &mut self,
+        coder: &mut C,
+        side: usize,
+        contexts: [usize; 3],
+        class: u32,
+        magnitude: u32,
+    ) -> u32 {
+        let head = if class <= WHOLE { class } else { HEAD };
+        let tail = class - head;
+        let trees = mantissa_at(self.magnitudes.top + 1);
+        let mut coded = 1;
+        for shift in (tail..class).rev() {
+            let at = mantissa_at(class) + place(coded);
+            let places = contexts.map(|c| (side * MANTISSAS[3] + c) * trees + at);
+            let set = place(class * 16 + class - shift);
+            let bit = self.mantissa_mixer.code(coder, set, &mut self.mantissas, places, (magnitude >> shift) & 1 == 1);
+            coded = coded << 1 | u32::from(bit);
+        }
+        if tail > 0 {
+            coded = coded << tail | coder.direct(magnitude & ((1 << tail) - 1), tail);
+        }
+        coded
+    }
+}

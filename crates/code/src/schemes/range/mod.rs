@@ -1,0 +1,175 @@
+//! Range: levels through an adaptive binary range coder. Whether a weight is zero, then its sign, then how many bits
+//! its magnitude has, then those bits; every decision under a model of its context, which is above all the magnitude
+//! that its neighbours make expect. Here are the tile's header and the two directions.
+
+mod fit;
+mod levels;
+mod mix;
+mod mixed;
+mod rows;
+
+use super::{Codec, Levels, Scheme, Tile};
+use crate::bytes::{Reader, put_varint};
+use crate::coder::{Coder, Decoder, Encoder};
+use crate::error::{Error, ErrorKind};
+use crate::options::Effort;
+use fit::Parameters;
+pub(super) use levels::Models;
+pub(super) use mixed::SCHEME as MIXED;
+
+pub(super) const SCHEME: Scheme = Scheme {
+    id: 4,
+    name: "range",
+    about: "adaptive range coding under the magnitude that neighbours make expect",
+    effort: Effort::Small,
+    codec: Codec::Levels {
+        encode: |tile, levels| Some(encode::<Models>(tile, levels)),
+        decode: |tile, reader| decode::<Models>(tile, reader),
+    },
+};
+
+/// The models of a tile's levels.
+pub(super) trait Coded {
+    /// The models before the first level.
+    fn new(tile: &Tile, header: Header) -> Self;
+
+    /// Codes the next level. A decoder may return one beyond the header's bounds.
+    fn level<C: Coder>(&mut self, coder: &mut C, level: i32) -> i32;
+}
+
+/// The largest magnitude of a level.
+const MOST: u32 = 65535;
+
+/// What a tile's header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// Smallest magnitude of a nonzero level, at least 1.
+    least: u32,
+    /// Largest magnitude of a negative and of a positive level.
+    low: u32,
+    high: u32,
+    ranked: bool,
+    parameters: Parameters,
+}
+
+impl Header {
+    fn of(levels: &Levels<'_>) -> Self {
+        let parameters = Parameters::USUAL;
+        let mut header = Self { least: MOST, low: 0, high: 0, ranked: levels.ranked, parameters };
+        for &v in levels.values.iter().filter(|&&v| v != 0) {
+            let (side, n) =
+                if v < 0 { (&mut header.low, v.unsigned_abs()) } else { (&mut header.high, v.unsigned_abs()) };
+            *side = n.max(*side);
+            header.least = n.min(header.least);
+        }
+        if header.low.max(header.high) == 0 { Self { least: 1, ..header } } else { header }
+    }
+
+    /// Largest magnitude less the smallest.
+    fn span(&self) -> u32 {
+        self.low.max(self.high).saturating_sub(self.least)
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        let fitted = self.parameters != Parameters::USUAL;
+        out.push(u8::from(self.ranked) | u8::from(fitted) << 1);
+        for n in [self.least, self.low, self.high] {
+            put_varint(out, u64::from(n));
+        }
+        if fitted {
+            let Parameters { magnitude, sign, top, even } = self.parameters;
+            out.push(top);
+            out.extend(magnitude.map(i8::cast_unsigned));
+            if self.low > 0 && self.high > 0 {
+                out.push(even.cast_unsigned());
+                out.extend(sign.map(i8::cast_unsigned));
+            }
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let flags = reader.byte()?;
+        if flags > 3 {
+            return Err(reader.malformed(format!("the flags {flags} are not known")));
+        }
+        let mut number = || match reader.varint()? {
+            n if n <= u64::from(MOST) => Ok(u32::try_from(n).unwrap_or(MOST)),
+            n => Err(reader.malformed(format!("{n} is too large for a level"))),
+        };
+        let (least, low, high) = (number()?, number()?, number()?);
+        if least == 0 || least > low.max(high).max(1) {
+            return Err(reader.malformed("the smallest magnitude is zero or beyond the largest"));
+        }
+        let mut parameters = Parameters::USUAL;
+        if flags & 2 != 0 {
+            parameters.top = reader.byte()?;
+            parameters.magnitude = reader.array()?.map(u8::cast_signed);
+            if low > 0 && high > 0 {
+                parameters.even = reader.byte()?.cast_signed();
+                parameters.sign = reader.array()?.map(u8::cast_signed);
+            }
+        }
+        Ok(Self { least, low, high, ranked: flags & 1 != 0, parameters })
+    }
+}
+
+/// Tiles of up to so many weights are coded both with parameters of their own and with the usual ones.
+const SMALL: usize = 1 << 14;
+
+/// The code of a tile.
+pub(super) fn encode<M: Coded>(tile: &Tile, levels: &Levels<'_>) -> Vec<u8> {
+    let usual = Header::of(levels);
+    if usual.low == 0 && usual.high == 0 {
+        return encode_with::<M>(tile, levels, usual);
+    }
+    let amplitude = |&level: &i32| match level.unsigned_abs() {
+        0 => 0,
+        n if level < 0 => -rows::amplitude(n + 1 - usual.least),
+        n => rows::amplitude(n + 1 - usual.least),
+    };
+    let parameters = fit::fit(tile, levels.values.iter().map(amplitude));
+    let fitted = encode_with::<M>(tile, levels, Header { parameters, ..usual });
+    if tile.len() > SMALL {
+        return fitted;
+    }
+    let plain = encode_with::<M>(tile, levels, usual);
+    if plain.len() <= fitted.len() { plain } else { fitted }
+}
+
+fn encode_with<M: Coded>(tile: &Tile, levels: &Levels<'_>, header: Header) -> Vec<u8> {
+    let mut out = Vec::new();
+    header.put(&mut out);
+    let mut models = M::new(tile, header);
+    let mut coder = Encoder::after(out);
+    for &level in levels.values {
+        models.level(&mut coder, level);
+    }
+    coder.finish()
+}
+
+/// The levels of a tile.
+pub(super) fn decode<M: Coded>(tile: &Tile, mut reader: Reader<'_>) -> Result<Vec<i32>, Error> {
+    /// Levels between two looks at how far the coder has read.
+    const STRIDE: usize = 4096;
+    let header = Header::read(&mut reader)?;
+    let start = reader.clone();
+    let mut coder = Decoder::new(reader.rest());
+    let mut models = M::new(tile, header);
+    let (low, high) = (-header.low.cast_signed(), header.high.cast_signed());
+    let mut values = Vec::new();
+    while values.len() < tile.len() {
+        for _ in 0..STRIDE.min(tile.len() - values.len()) {
+            values.push(models.level(&mut coder, 0));
+        }
+        if coder.is_beyond() {
+            return Err(reader.fault(ErrorKind::Truncated, "the code ends before the last weight"));
+        }
+    }
+    if !coder.is_at_end() {
+        return Err(start.malformed("the code goes on after the last weight"));
+    }
+    match values.iter().find(|v| !(low..=high).contains(*v)) {
+        Some(v) => Err(start.malformed(format!("the level {v} is not from {low} to {high}"))),
+        None => Ok(values),
+    }
+}
