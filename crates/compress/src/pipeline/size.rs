@@ -173,7 +173,7 @@ fn next_price(passes: &[Pass], bytes: u64, near: f64) -> Option<f64> {
         // price doubles, or as the last two passes show.
         _ => {
             let before = passes.iter().rev().nth(1).map(place);
-            let slope = before.map_or(0.3, |b| (b.1 - last.1) / (last.0 - b.0)).clamp(0.03, 1.0);
+            let slope = before.map_or(0.3, |b| (b.1 - last.1) / (last.0 - b.0)).clamp(0.1, 1.0);
             last.0 + (1.2 * last.1 / slope).clamp(-4.0, 4.0)
         }
     };
