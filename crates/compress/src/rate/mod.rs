@@ -223,6 +223,9 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// What is done with a layer's problem before the walk runs it: other weights for it, or none.
+type Act<'f, 'a> = dyn FnMut(&Problem, &Walk<'a>, NodeId) -> Result<Option<Weights>, Error> + 'f;
+
 /// Goes through the network layer by layer and hands each one's problem to `act`, which may replace its weights for
 /// the layers behind it.
 fn pass<'a>(
@@ -231,7 +234,7 @@ fn pass<'a>(
     layers: &[NodeId],
     study: &mut Study<'a>,
     options: &Options,
-    act: &mut dyn FnMut(&Problem, &Walk<'a>, NodeId) -> Result<Option<Weights>, Error>,
+    act: &mut Act<'_, 'a>,
 ) -> Result<(), Error> {
     let mut walk = Walk::new(&net.graph, net.graph.input()?, images);
     for id in 0..net.graph.nodes().len() {
