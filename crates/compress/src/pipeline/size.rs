@@ -138,13 +138,17 @@ impl Job<'_> {
         let mut passes: Vec<Pass> = Vec::new();
         while passes.len() < PASSES {
             let price = next_price(&passes, size.bytes, near).unwrap_or(first.unwrap_or(guess));
-            let coded = self.priced(name, bench, scales, price)?;
-            let made = self.integers(&format!("{name}-{price:e}-integers"), &coded, size)?;
-            let bytes = code::encode(&made, &code::Options::default())?.len() as u64;
-            self.tell("searching the price", passes.len() + 1, PASSES, format!("passes, {price:.2e}: {bytes} bytes"))?;
-            passes.push(Pass { price, bytes });
+            let (work, number) = (self.work, passes.len() + 1);
+            let pass: Pass = work.value(&format!("{name}-pass-{number}"), || {
+                let coded = self.priced(name, bench, scales, price)?;
+                let made = self.integers(&format!("{name}-{price:e}-integers"), &coded, size)?;
+                let bytes = code::encode(&made, &code::Options::default())?.len() as u64;
+                self.tell("searching the price", number, PASSES, format!("passes, {price:.2e}: {bytes} bytes"))?;
+                Ok(Pass { price, bytes })
+            })?;
+            passes.push(pass);
             let wanted = size.bytes as f64;
-            if (1.0 - near..=1.0).contains(&(bytes as f64 / wanted)) {
+            if (1.0 - near..=1.0).contains(&(pass.bytes as f64 / wanted)) {
                 break;
             }
         }
