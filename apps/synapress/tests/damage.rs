@@ -7,7 +7,7 @@ mod common;
 
 use std::process::{Command, Output, Stdio};
 
-use common::{Folder, cuts, texts, words};
+use common::{Folder, cuts, texts};
 
 /// Runs the program with at most a GiB of addresses, far below what any of the forged files claims.
 fn limited(folder: &Folder, line: &str) -> Output {
