@@ -143,6 +143,11 @@ fn compress_prints_the_table_of_the_paper_and_writes_it_beside() {
         "compress float.syn --max-drop 30 --data train.txt --val val.txt --steps 3 --batch 10 -o b.syn --keep-work";
     let text = folder.ok(&words(args));
     assert!(text.contains("SP+SG+SQ") && folder.path("b.syn.work").exists(), "{text}");
+    let bytes = std::fs::metadata(folder.path("float.syn")).unwrap().len() / 4;
+    let args = format!("compress float.syn --max-bytes {bytes} --data train.txt --val val.txt -o d.syn");
+    let json = folder.json(&words(&args));
+    assert!(json["bytes"].as_u64().unwrap() <= bytes && json["rows"][1]["agreement"].is_number(), "{json}");
+    folder.fails(2, &words("compress float.syn --ratio 0.5 --data train.txt --val val.txt -o x.syn"), &["--ratio"]);
     folder.fails(
         1,
         &words("compress float.syn --recipe none --data train.txt --val val.txt -o x.syn"),

@@ -73,7 +73,15 @@ fn threads_do_not_change_a_bit() {
     let line = "train tiny.prototxt --data train.txt --steps 20 --batch 10 -o";
     let prune = "prune float.syn --data train.txt --sparsity 0.6 --steps 10 --batch 10 -o";
     let group = "group float.syn --data train.txt --bits 4 --init kmeans++ --steps 10 --batch 10 -o";
-    for line in [line, prune, group] {
+    let quantize = "quantize float.syn --data train.txt --conv-bits 8 --fc-bits 6 --output-bits 8 -o";
+    folder.write(
+        "recipe.toml",
+        "name = 'all'\n[prune]\nsparsity = 0.5\nrounds = 2\nresolve = { images = 20 }\nretrain = { steps = 5 }\n\
+         [group]\nsearch = { min = 2, max = 4, tolerance = 5 }\nretrain = { steps = 5 }\n\
+         [quantize]\nconv_bits = 8\nfc_bits = 6\noutput_bits = 8\n[retrain]\nbatch = 10\n",
+    );
+    let compress = "compress float.syn --recipe recipe.toml --data train.txt --val val.txt -o";
+    for line in [line, prune, group, quantize, compress] {
         for threads in ["1", "2"] {
             let out = format!("{threads}.syn");
             let args = [words(line), vec![&out]].concat();

@@ -206,6 +206,23 @@ fn networks_that_cannot_come_back_are_not_written() {
 }
 
 #[test]
+fn numbers_that_are_not_finite_are_refused_by_layer() {
+    // Two values that stand in the file as they are: one of the convolution's bias, one of the mean.
+    for (value, says) in [(0.5f32, "conv"), (117.0, "mean")] {
+        let mut net = tiny();
+        net.about.preprocess.as_mut().unwrap().mean[1] = 117.0;
+        let bytes = encode(&net, &Options::default()).unwrap();
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut damaged = bytes.clone();
+            let at = bytes.windows(4).position(|w| w == value.to_le_bytes()).unwrap();
+            damaged[at..at + 4].copy_from_slice(&bad.to_le_bytes());
+            let error = decode(&damaged, &TRUSTING).unwrap_err();
+            assert!(error.to_string().contains(says) && error.section().is_some(), "{error}");
+        }
+    }
+}
+
+#[test]
 fn faults_of_files_name_them() {
     let error = read("no/such.syn", &Limits::default()).unwrap_err();
     assert!(error.kind() == ErrorKind::Io && error.to_string().starts_with("no/such.syn: cannot read"), "{error}");

@@ -3,9 +3,11 @@
 pub mod data;
 pub mod evaluate;
 pub mod group;
+mod layerwise;
 pub mod pipeline;
 pub mod prune;
 pub mod quantize;
+pub mod rate;
 pub mod recipe;
 pub mod report;
 pub mod statistics;

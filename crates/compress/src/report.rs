@@ -87,6 +87,12 @@ pub struct Row {
     pub top5: f64,
     /// Against the baseline; `None` for the baseline itself.
     pub loss_of_top1: Option<Loss>,
+    /// Percent of the images whose highest score is that of the baseline; `None` for the baseline itself.
+    #[serde(default)]
+    pub agreement: Option<f64>,
+    /// Mean Kullback-Leibler divergence of the scores from the baseline's, in nats.
+    #[serde(default)]
+    pub divergence: Option<f64>,
     /// Bytes of the `.syn` file, or of the float parameters for the baseline.
     pub size_bytes: u64,
     /// How many times smaller than the baseline.
@@ -158,7 +164,7 @@ impl Report {
         if beside {
             header.push("paper's loss");
         }
-        header.extend(["size", "ratio", "zeros %"]);
+        header.extend(["agrees %", "KL", "size", "ratio", "zeros %"]);
         if grouped {
             header.extend(["index bits", "by weight"]);
         }
@@ -176,6 +182,8 @@ impl Report {
             if beside {
                 cells.push(figure(paper.and_then(|p| p.loss_of_top1)));
             }
+            cells.push(figure(row.agreement));
+            cells.push(row.divergence.map_or(String::new(), |d| format!("{d:.3}")));
             cells.push(bytes(row.size_bytes));
             cells.push(format!("{:.2}x", row.ratio));
             cells.push(format!("{:.2}", row.sparsity));
@@ -238,6 +246,8 @@ mod tests {
             top1: 75.0,
             top5: 92.2,
             loss_of_top1: (stage != Stage::Baseline).then_some(Loss { points: 2.2, interval: [0.4, 4.0] }),
+            agreement: (stage != Stage::Baseline).then_some(91.2),
+            divergence: (stage != Stage::Baseline).then_some(0.0512),
             size_bytes: 2_345_678,
             ratio: 11.93,
             sparsity,

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use clap::{ArgGroup, Args};
-use synapress_compress::pipeline::{Budget, Job, Outcome};
+use synapress_compress::pipeline::{Budget, Job, Outcome, Size};
+use synapress_compress::rate;
 use synapress_compress::recipe::Recipe;
 use synapress_compress::train::Options;
 
@@ -17,7 +18,7 @@ use crate::training::Training;
 /// The table goes as JSON beside the output (OUT.json). Every finished stage is kept in OUT.syn.work until the end: the
 /// same command given again goes on from there.
 #[derive(Args, Debug)]
-#[command(group = ArgGroup::new("how").required(true).args(["recipe", "max_drop"]))]
+#[command(group = ArgGroup::new("how").required(true).args(["recipe", "max_drop", "max_bytes", "ratio"]))]
 pub struct Compress {
     #[command(flatten)]
     source: Source,
@@ -29,9 +30,22 @@ pub struct Compress {
     /// Points of top-1 that all stages together may lose on the validation images
     #[arg(long, value_name = "POINTS")]
     max_drop: Option<f64>,
+    /// Bytes that the output may have
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    max_bytes: Option<u64>,
+    /// How many times smaller than its parameters in single precision the output is to be
+    #[arg(long, value_name = "R")]
+    ratio: Option<f64>,
+    /// Bit width of layer outputs, with --max-bytes and --ratio
+    #[arg(long, value_name = "BITS", default_value_t = 8, value_parser = clap::value_parser!(u8).range(2..=16))]
+    output_bits: u8,
+    /// Images that layers are fitted to, with --max-bytes and --ratio
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(2..))]
+    fit_images: u32,
     #[command(flatten)]
     material: Material,
-    /// Settings of retraining go with --max-drop; a recipe has its own
+    /// Settings of retraining go with --max-drop, --max-bytes and --ratio (none by default with these two); a recipe
+    /// has its own
     #[command(flatten)]
     training: Training,
     #[command(flatten)]
@@ -44,6 +58,7 @@ pub struct Compress {
 enum How {
     Recipe(Box<Recipe>),
     Budget(Budget),
+    Size(Size),
 }
 
 impl Run for Compress {
@@ -63,9 +78,26 @@ impl Run for Compress {
         let bench = self.material.bench(self.source.open_complete()?)?;
         let images = bench.calibration("compression")?.len();
         let validation = bench.validation.as_ref().ok_or_else(|| usage("the table needs images; give --val"))?;
-        let how = match (recipe, self.max_drop) {
-            (Some(recipe), _) => How::Recipe(Box::new(recipe)),
-            (None, Some(points)) if points.is_finite() && points >= 0.0 => {
+        let bytes = match self.ratio {
+            Some(ratio) if ratio.is_finite() && ratio >= 1.0 => {
+                Some((bench.net.parameters() as f64 * 4.0 / ratio) as u64)
+            }
+            Some(_) => return Err(usage("--ratio is a number from 1")),
+            None => self.max_bytes,
+        };
+        let how = match (recipe, bytes, self.max_drop) {
+            (Some(recipe), ..) => How::Recipe(Box::new(recipe)),
+            (None, Some(bytes), _) => {
+                let base = Options { steps: 0, learning_rate: 0.0003, ..Options::default() };
+                How::Size(Size {
+                    bytes,
+                    images: self.fit_images as usize,
+                    rate: rate::Options::default(),
+                    output_bits: self.output_bits,
+                    retrain: self.training.retrain(images, base, false)?,
+                })
+            }
+            (None, None, Some(points)) if points.is_finite() && points >= 0.0 => {
                 let base = Options { steps: 200, ..Options::default() };
                 How::Budget(Budget { points, retrain: self.training.retrain(images, base, false)? })
             }
@@ -74,10 +106,12 @@ impl Run for Compress {
         let settings = match &how {
             How::Recipe(recipe) => format!("compress {recipe:?}"),
             How::Budget(budget) => format!("compress {budget:?}"),
+            How::Size(size) => format!("compress {size:?}"),
         };
         let act = |job: &mut Job<'_>| match &how {
             How::Recipe(recipe) => job.compress(&bench.net, validation, recipe),
             How::Budget(budget) => job.compress_within(&bench.net, validation, budget),
+            How::Size(size) => job.compress_to_size(&bench.net, validation, size),
         };
         self.carry_out(&bench, &settings, act, &how)
     }

@@ -16,7 +16,7 @@ use crate::statistics::wilson;
 
 pub use compare::{Difference, Paired, compare};
 pub use integer::IntegerClassifier;
-pub use scores::{Scores, divergence, log_probabilities, rank};
+pub use scores::{Scores, divergence, highest, log_probabilities, rank};
 
 /// Anything that gives class scores to images.
 pub trait Classifier {
@@ -83,6 +83,9 @@ pub struct Evaluation {
     /// Mean Kullback-Leibler divergence of the scores from those of the reference, in nats.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub divergence: Option<f64>,
+    /// Percent of the images whose highest score is that of the reference, whatever their class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<f64>,
     /// Images per second, decoding included.
     pub images_per_second: f64,
     /// What is wrong with the images that were left out, each with its name.
@@ -167,6 +170,7 @@ struct Tally {
     hits5: Vec<bool>,
     cross_entropy: f64,
     divergence: Option<f64>,
+    agreed: Option<usize>,
     scores: Vec<f32>,
 }
 
@@ -180,6 +184,7 @@ impl Tally {
         self.cross_entropy -= f64::from(scores[label]);
         if let Some(reference) = reference {
             *self.divergence.get_or_insert(0.0) += divergence(reference, scores);
+            *self.agreed.get_or_insert(0) += usize::from(highest(reference) == highest(scores));
         }
         if keep {
             self.scores.extend_from_slice(scores);
@@ -199,6 +204,7 @@ impl Tally {
             top5_interval: wilson(top5, images).map(|v| 100.0 * v),
             cross_entropy: self.cross_entropy / images as f64,
             divergence: self.divergence.map(|d| d / images as f64),
+            agreement: self.agreed.map(percent),
             images_per_second: images as f64 / seconds,
             skipped,
             source: source.to_owned(),

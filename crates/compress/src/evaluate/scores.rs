@@ -46,6 +46,11 @@ pub fn divergence(reference: &[f32], scores: &[f32]) -> f64 {
     reference.iter().zip(scores).map(|(&r, &s)| f64::from(r).exp() * f64::from(r - s)).sum()
 }
 
+/// The class of the highest score, of equal ones the first; 0 when there is none.
+pub fn highest(scores: &[f32]) -> usize {
+    (1..scores.len()).fold(0, |best, i| if scores[i] > scores[best] { i } else { best })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

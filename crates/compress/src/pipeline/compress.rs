@@ -24,10 +24,10 @@ pub struct Outcome {
 
 /// A network on its way through the stages.
 #[derive(Clone, Debug)]
-struct Made {
-    net: Net,
-    effort: Effort,
-    seconds: f64,
+pub(super) struct Made {
+    pub net: Net,
+    pub effort: Effort,
+    pub seconds: f64,
 }
 
 impl Job<'_> {
@@ -38,7 +38,7 @@ impl Job<'_> {
     pub fn compress(&mut self, net: &Net, validation: &Dataset, recipe: &Recipe) -> Result<Outcome, Error> {
         net.verify()?;
         let start = Made { net: net.clone(), effort: Effort::None, seconds: 0.0 };
-        let baseline = self.measure("baseline", net, validation)?;
+        let baseline = self.baseline(net, validation)?;
         let mut rows = vec![self.row(Stage::Baseline, &start, &baseline, None)?];
         let levels = match &recipe.prune {
             None => Vec::new(),
@@ -64,11 +64,11 @@ impl Job<'_> {
             if stage == Stage::Pruned {
                 for (at, level) in levels.iter().enumerate() {
                     let name = if levels.len() > 1 { format!("SP-{}", at + 1) } else { "SP".to_owned() };
-                    let evaluation = self.measure(&name, &level.net, validation)?;
+                    let evaluation = self.measure_against(&name, &level.net, validation, Some(&baseline))?;
                     rows.push(self.row(stage, level, &evaluation, Some(&baseline))?);
                 }
             } else {
-                let evaluation = self.measure(stage.name(), &made.net, validation)?;
+                let evaluation = self.measure_against(stage.name(), &made.net, validation, Some(&baseline))?;
                 rows.push(self.row(stage, &made, &evaluation, Some(&baseline))?);
             }
             last = made;
@@ -121,7 +121,7 @@ impl Job<'_> {
         self.work.value(&format!("{name}.seconds"), || Ok(clock.elapsed().as_secs_f64()))
     }
 
-    fn row(
+    pub(super) fn row(
         &self,
         stage: Stage,
         made: &Made,
@@ -146,6 +146,8 @@ impl Job<'_> {
             top1: evaluation.top1,
             top5: evaluation.top5,
             loss_of_top1: loss,
+            agreement: evaluation.agreement,
+            divergence: evaluation.divergence,
             size_bytes: size,
             ratio: float as f64 / size as f64,
             sparsity: 100.0 * prune::sparsity(&made.net),

@@ -118,27 +118,65 @@ impl Job<'_> {
     /// # Errors
     /// As [`evaluate::evaluate`].
     pub fn measure(&mut self, name: &str, net: &Net, dataset: &Dataset) -> Result<Evaluation, Error> {
+        self.measure_against(name, net, dataset, None)
+    }
+
+    /// [`Job::measure`], and how far the scores are from those of a baseline that [`Job::baseline`] measured.
+    ///
+    /// # Errors
+    /// As [`evaluate::evaluate`].
+    pub fn measure_against(
+        &mut self,
+        name: &str,
+        net: &Net,
+        dataset: &Dataset,
+        baseline: Option<&Evaluation>,
+    ) -> Result<Evaluation, Error> {
         let work = self.work;
+        let reference = baseline.map(|b| &b.scores[..]).filter(|s| !s.is_empty());
         let kept = work.value(&format!("{name}.evaluation"), || {
-            let mut classifier = classifier(net, self.batch)?;
-            let doing = format!("evaluating {name}");
-            let watch = RefCell::new(&mut *self.watch);
-            let progress = |done: usize| {
-                // It is done soon; whoever wants to stop is asked again before the next stage.
-                let _ = (watch.borrow_mut())(Event {
-                    doing: &doing,
-                    done,
-                    all: dataset.len(),
-                    remark: "images".to_owned(),
-                });
-            };
-            let options = evaluate::Options { progress: Some(&progress), ..evaluate::Options::default() };
-            let evaluation = evaluate::evaluate(&mut *classifier, dataset, self.preprocess, &options)?;
-            Ok(Kept::from(evaluation))
+            let options = evaluate::Options { reference, ..evaluate::Options::default() };
+            Ok(Kept::from(self.evaluate(name, net, dataset, &options)?))
         })?;
         Ok(kept.evaluation(dataset))
     }
+
+    /// Evaluates the network that others are compared with, and remembers its scores unless these are too many.
+    ///
+    /// # Errors
+    /// As [`evaluate::evaluate`].
+    pub fn baseline(&mut self, net: &Net, dataset: &Dataset) -> Result<Evaluation, Error> {
+        let work = self.work;
+        let kept = work.value("baseline.evaluation", || {
+            let keep_scores = dataset.len().saturating_mul(net.graph.shape(net.graph.output()).len()) <= MOST_SCORES;
+            let options = evaluate::Options { keep_scores, ..evaluate::Options::default() };
+            Ok(Kept::from(self.evaluate("baseline", net, dataset, &options)?))
+        })?;
+        Ok(kept.evaluation(dataset))
+    }
+
+    fn evaluate(
+        &mut self,
+        name: &str,
+        net: &Net,
+        dataset: &Dataset,
+        options: &evaluate::Options<'_>,
+    ) -> Result<Evaluation, Error> {
+        let mut classifier = classifier(net, self.batch)?;
+        let doing = format!("evaluating {name}");
+        let watch = RefCell::new(&mut *self.watch);
+        let progress = |done: usize| {
+            // It is done soon; whoever wants to stop is asked again before the next stage.
+            let remark = "images".to_owned();
+            let _ = (watch.borrow_mut())(Event { doing: &doing, done, all: dataset.len(), remark });
+        };
+        let options = evaluate::Options { progress: Some(&progress), ..*options };
+        Ok(evaluate::evaluate(&mut *classifier, dataset, self.preprocess, &options)?)
+    }
 }
+
+/// Scores of a baseline that are kept at most.
+const MOST_SCORES: usize = 1 << 22;
 
 /// What executes a network.
 fn classifier(net: &Net, batch: usize) -> Result<Box<dyn Classifier>, Error> {
@@ -157,11 +195,15 @@ struct Kept {
     top1_interval: [f64; 2],
     top5_interval: [f64; 2],
     cross_entropy: f64,
+    divergence: Option<f64>,
+    agreement: Option<f64>,
     images_per_second: f64,
     skipped: Vec<String>,
     ids: Vec<usize>,
     hits1: Vec<bool>,
     hits5: Vec<bool>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    scores: Vec<f32>,
 }
 
 impl From<Evaluation> for Kept {
@@ -173,11 +215,14 @@ impl From<Evaluation> for Kept {
             top1_interval: e.top1_interval,
             top5_interval: e.top5_interval,
             cross_entropy: e.cross_entropy,
+            divergence: e.divergence,
+            agreement: e.agreement,
             images_per_second: e.images_per_second,
             skipped: e.skipped,
             ids: e.ids,
             hits1: e.hits1,
             hits5: e.hits5,
+            scores: e.scores,
         }
     }
 }
@@ -191,14 +236,15 @@ impl Kept {
             top1_interval: self.top1_interval,
             top5_interval: self.top5_interval,
             cross_entropy: self.cross_entropy,
-            divergence: None,
+            divergence: self.divergence,
+            agreement: self.agreement,
             images_per_second: self.images_per_second,
             skipped: self.skipped,
             source: dataset.source().to_owned(),
             ids: self.ids,
             hits1: self.hits1,
             hits5: self.hits5,
-            scores: Vec::new(),
+            scores: self.scores,
         }
     }
 }

@@ -10,6 +10,7 @@ mod error;
 mod job;
 mod quantize;
 mod search;
+mod size;
 mod small;
 mod stages;
 mod work;
@@ -20,6 +21,7 @@ pub use demo::{Demo, STEPS as DEMO_STEPS, demo};
 pub use error::Error;
 pub use job::{Event, Job, Watch};
 pub use search::Judge;
+pub use size::Size;
 pub use small::network as small_network;
 pub use work::{Work, fingerprint, write};
 

@@ -5,7 +5,7 @@ use synapress_model::Net;
 use super::{Error, Job, Judge};
 use crate::group;
 use crate::prune::{self, Ratios, Target, resolve};
-use crate::recipe::{Group, Prune, Retrain};
+use crate::recipe::{Group, Prune, Retrain, Sensitivity};
 
 /// Which weights fall in a round.
 enum Fall {
@@ -34,6 +34,9 @@ impl Job<'_> {
             return Ok(vec![self.prune_by_search(net, float, &options, &retrain[1])?]);
         }
         let mut targets = settings.targets();
+        if let Some(sensitivity) = &settings.sensitivity {
+            self.spread(net, sensitivity, &mut targets)?;
+        }
         let mut ratios = None;
         if let Some(ratio) = settings.ratio {
             let all = ratios_of(net, ratio, settings);
@@ -59,6 +62,29 @@ impl Job<'_> {
             levels.push(net);
         }
         Ok(levels)
+    }
+
+    /// Spreads the sparsities of targets over layers by what each can bear. Layers that are set apart keep what the
+    /// target says of them.
+    fn spread(&mut self, net: &Net, settings: &Sensitivity, targets: &mut [Target]) -> Result<(), Error> {
+        let measured: prune::sensitivity::Sensitivity = self.work.value("sensitivity", || {
+            let (images, _) = self.images(settings.images, net.graph.shape(net.graph.input()?))?;
+            let (all, mut done) = (net.synaptic().len(), 0);
+            Ok(prune::sensitivity::measure(net, &images, &settings.into(), &mut |curve| {
+                done += 1;
+                // It is done soon; whoever wants to stop is asked again before the next stage.
+                let _ = self.tell("measuring sensitivity", done, all, format!("layers, {}", curve.name));
+            })?)
+        })?;
+        for target in targets {
+            let spread = measured.target(target.sparsity)?;
+            for (name, sparsity) in spread.layers {
+                if !target.exclude.contains(&name) {
+                    target.layers.entry(name).or_insert(sparsity);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn round(

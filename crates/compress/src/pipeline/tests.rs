@@ -89,16 +89,14 @@ fn a_recipe_gives_the_rows_of_the_paper_and_the_network_of_the_last() {
     assert!(report.rows[2..].iter().all(|r| r.sparsity >= report.rows[2].sparsity - 1e-9), "zero stays zero");
 }
 
-#[test]
-fn wherever_a_job_is_stopped_it_goes_on_and_ends_with_the_same_bits() {
-    let tiny = tiny();
-    let recipe = Recipe::parse(RECIPE, "test").unwrap();
+/// Runs a job as a whole, and stopped after every few events until it ends; both must end with the same bits.
+fn ends_alike(tiny: &Tiny, run: &dyn Fn(&mut Job<'_>) -> Result<Outcome, Error>) -> Outcome {
     let mut events = 0usize;
     let mut count = |_: Event<'_>| {
         events += 1;
         true
     };
-    let whole = tiny.job(&Work::none(), &mut count, |job| job.compress(&tiny.net, &tiny.validation, &recipe)).unwrap();
+    let whole = tiny.job(&Work::none(), &mut count, run).unwrap();
     let folder = tempfile::tempdir().unwrap();
     for stop_every in [1, 3, 7, events / 2] {
         let path = folder.path().join(stop_every.to_string());
@@ -111,7 +109,7 @@ fn wherever_a_job_is_stopped_it_goes_on_and_ends_with_the_same_bits() {
                 seen <= stop_every
             };
             runs += 1;
-            match tiny.job(&work, &mut watch, |job| job.compress(&tiny.net, &tiny.validation, &recipe)) {
+            match tiny.job(&work, &mut watch, run) {
                 Err(Error::Stopped) => assert!(runs < 2 * events, "it never ends"),
                 ended => break ended.unwrap(),
             }
@@ -121,6 +119,42 @@ fn wherever_a_job_is_stopped_it_goes_on_and_ends_with_the_same_bits() {
         assert_eq!(ended.report.rows.len(), whole.report.rows.len());
     }
     assert!(matches!(Work::open(&folder.path().join("1"), "another job", 2), Err(Error::OtherJob(_))));
+    whole
+}
+
+#[test]
+fn wherever_a_job_is_stopped_it_goes_on_and_ends_with_the_same_bits() {
+    let tiny = tiny();
+    let recipe = Recipe::parse(RECIPE, "test").unwrap();
+    ends_alike(&tiny, &|job| job.compress(&tiny.net, &tiny.validation, &recipe));
+}
+
+fn size(bytes: u64, steps: usize) -> Size {
+    let retrain = Retrain { steps: Some(steps), batch: Some(8), ..Retrain::default() };
+    Size { bytes, images: 40, rate: crate::rate::Options::default(), output_bits: 8, retrain }
+}
+
+#[test]
+fn a_file_is_as_small_as_asked_for_and_a_stopped_job_ends_with_the_same() {
+    let tiny = tiny();
+    for (wanted, steps) in [(1900, 0), (1700, 5)] {
+        let wanted = size(wanted, steps);
+        let outcome = ends_alike(&tiny, &|job| job.compress_to_size(&tiny.net, &tiny.validation, &wanted));
+        let row = outcome.report.rows.last().unwrap();
+        assert_eq!(row.size_bytes, bytes(&outcome.net).len() as u64);
+        assert!(row.size_bytes <= wanted.bytes && row.size_bytes > wanted.bytes * 3 / 4, "{row:?}");
+        assert!(row.agreement.unwrap() > 30.0 && row.divergence.unwrap() < 1.0, "{row:?}");
+        assert!(outcome.net.integers.is_some() && row.index_bits_mean.unwrap() <= 8.0);
+    }
+}
+
+#[test]
+fn a_size_that_no_file_can_have_is_refused() {
+    let tiny = tiny();
+    let found = tiny.job(&Work::none(), &mut |_| true, |job| {
+        job.compress_to_size(&tiny.net, &tiny.validation, &size(100, 0)).unwrap_err().to_string()
+    });
+    assert!(found.contains("more bytes"), "{found}");
 }
 
 #[test]

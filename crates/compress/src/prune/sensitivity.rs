@@ -6,16 +6,16 @@
 //! cost the same in all layers (Lagrange; Shoham and Gersho 1988).
 
 use serde::{Deserialize, Serialize};
-use synapress_model::{Error, ErrorKind, Form, Mode, Net, NodeId, Weights};
-use synapress_run::{Executor, Keep};
+use synapress_model::{Error, ErrorKind, Form, Net, NodeId, Weights};
 
 use super::allocate::checked;
 use super::resolve::choose::{Score, gradually};
-use super::resolve::samples::{Positions, float_outputs};
-use super::resolve::solve::Normal;
-use super::resolve::walk::{Walk, peak};
 use super::{Target, weights_of};
-use crate::train::{logits, softmax};
+use crate::layerwise::normal::Normal;
+use crate::layerwise::probe::{self, Probe};
+use crate::layerwise::samples::Positions;
+use crate::layerwise::study::{Study, fitting};
+use crate::layerwise::walk::Walk;
 
 /// How sensitivity is measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +24,8 @@ pub struct Options {
     pub levels: Vec<f64>,
     /// The level, by its place, at which the class scores are looked at.
     pub probe: usize,
-    /// Images that the class scores are looked at, from the front of those given.
+    /// Images that the class scores are looked at: the last of those given, at most half of them. Nothing is fitted to
+    /// these.
     pub images: usize,
     /// The most positions of one image that a layer is looked at.
     pub positions: usize,
@@ -97,18 +98,18 @@ pub fn measure(
     progress: &mut dyn FnMut(&Curve),
 ) -> Result<Sensitivity, Error> {
     let (input, len) = check(net, images, options)?;
-    let given = images.len() / len;
-    let count = given.min(options.memory / (peak(&net.graph) * size_of::<f32>()).max(1)).max(1);
-    let positions = Positions { images: count, most: options.positions.max(1), seed: options.seed };
-    let images = &images[..count * len];
+    let images = fitting(net, images, options.memory)?;
+    let count = images.len() / len;
+    let (fitted, probes) = probe::split(count, options.images);
+    let positions = Positions { images: fitted, most: options.positions.max(1), seed: options.seed };
     let needed = net.graph.needed_for(&[net.graph.output()]);
     let layers: Vec<NodeId> = net.synaptic().into_iter().filter(|&id| needed[id]).collect();
-    let mut targets = float_outputs(net, images, &positions, &layers)?;
-    let mut probe = Probe::new(net, &images[..options.images.clamp(1, count) * len])?;
+    let mut study = Study::new(net, images, positions, &layers)?;
+    let probe = Probe::new(net, images, probes)?;
     let mut walk = Walk::new(&net.graph, input, images);
-    let mut trial = net.clone();
     let mut curves = Vec::with_capacity(layers.len());
     for id in 0..net.graph.nodes().len() {
+        study.pass(&walk, id);
         let linear = net.linear(id).filter(|l| layers.contains(&id) && l.taps() <= options.most_taps);
         if let (Some(linear), Some(weights)) = (linear, &net.weights[id]) {
             let mut curve = Curve {
@@ -121,11 +122,9 @@ pub fn measure(
             let mut probed = weights.clone();
             let (taps, outputs) = (linear.taps(), linear.output.channels);
             let of_group = outputs / linear.groups;
-            let target = std::mem::take(&mut targets[id]);
             for group in 0..linear.groups {
                 let first = group * of_group;
-                let y = target.chunks(outputs).flat_map(|row| &row[first..first + of_group]).copied().collect();
-                let x = positions.patches(id, &linear, group, walk.input(id));
+                let (x, y) = study.read(&walk, id, &linear, group);
                 let has_bias = !weights.bias.is_empty();
                 let Some(normal) = Normal::new(x, taps, y, of_group, has_bias, options.damping) else { continue };
                 let rows = first * taps..(first + of_group) * taps;
@@ -140,9 +139,8 @@ pub fn measure(
                     }
                 });
             }
-            let before = trial.weights[id].replace(probed);
-            curve.divergence = probe.divergence(&trial);
-            trial.weights[id] = before;
+            curve.divergence = probe.divergence(&walk, id, &probed);
+            study.forget(id);
             progress(&curve);
             curves.push(curve);
         }
@@ -183,54 +181,6 @@ fn put(weights: &mut Weights, at: usize, values: &[f32], bias: Option<(usize, Ve
     }
     if let (Some((first, new)), synapress_model::Bias::Float(all)) = (bias, &mut weights.bias) {
         all[first..first + new.len()].copy_from_slice(&new);
-    }
-}
-
-/// Tells how far class scores are from those of the float network.
-struct Probe<'a> {
-    executor: Executor<f32>,
-    logits: NodeId,
-    images: &'a [f32],
-    /// Probabilities of the float network.
-    reference: Vec<f32>,
-}
-
-impl<'a> Probe<'a> {
-    const BATCH: usize = 16;
-
-    fn new(net: &Net, images: &'a [f32]) -> Result<Self, Error> {
-        let executor = Executor::new(net, Self::BATCH, Keep::All)?;
-        let logits = logits(&net.graph).last().map_or(net.graph.output(), |head| head.0);
-        let mut probe = Self { executor, logits, images, reference: Vec::new() };
-        probe.reference = probe.probabilities();
-        Ok(probe)
-    }
-
-    fn probabilities(&mut self) -> Vec<f32> {
-        let classes = self.executor.graph().shape(self.logits).len();
-        let mut all = Vec::new();
-        for batch in self.images.chunks(Self::BATCH * self.executor.input_shape().len()) {
-            self.executor.forward(batch, Mode::Infer);
-            for scores in self.executor.activation(self.logits).chunks(classes) {
-                let at = all.len();
-                all.resize(at + classes, 0.0);
-                softmax(scores, 1.0, &mut all[at..]);
-            }
-        }
-        all
-    }
-
-    /// In nats, mean over images.
-    fn divergence(&mut self, net: &Net) -> f64 {
-        self.executor.reload(net);
-        let found = self.probabilities();
-        let images = self.images.len() / self.executor.input_shape().len();
-        let term = |(&p, &q): (&f32, &f32)| {
-            let (p, q) = (f64::from(p).max(1e-12), f64::from(q).max(1e-12));
-            p * (p / q).ln()
-        };
-        let sum: f64 = self.reference.iter().zip(&found).map(term).sum();
-        (sum / images as f64).max(0.0)
     }
 }
 

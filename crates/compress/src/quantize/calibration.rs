@@ -6,7 +6,7 @@ use synapress_model::{Bias, Error, ErrorKind, Mode, Net};
 use synapress_run::{Executor, Keep};
 
 use super::histogram::Histogram;
-use crate::prune::resolve::walk;
+use crate::layerwise::walk;
 
 /// Images of one pass.
 const BATCH: usize = 8;

@@ -8,7 +8,7 @@ use synapress_model::{Bias, Error, Net};
 use super::Calibration;
 use super::calibration::add_sums;
 use super::histogram::Histogram;
-use crate::prune::resolve::walk::Walk;
+use crate::layerwise::walk::Walk;
 
 /// Pieces that the outputs of a layer are counted in.
 const PIECES: usize = 4;

@@ -32,6 +32,12 @@ pub(super) fn fault(recipe: &Recipe) -> Option<(&'static str, String)> {
         let own_wrong = p.layers.values().any(|&v| if ways[0] { !share(v) } else { bad_ratio(v) });
         faults.push(("prune.layers", own_wrong, "sparsities from 0 and below 1, or ratios from 0".into()));
         faults.push(("prune.layers", ways[2] && !p.layers.is_empty(), "search finds the ratios itself".into()));
+        let astray = p.sensitivity.is_some() && !ways[0];
+        faults.push(("prune.sensitivity", astray, "it spreads a sparsity; give prune.sparsity".into()));
+        if let Some(s) = &p.sensitivity {
+            let none = [s.images, s.probes, s.positions].contains(&0);
+            faults.push(("prune.sensitivity", none, "images, probes and positions are at least 1".into()));
+        }
         faults.push(("prune.rounds", p.rounds == 0, "at least one round is needed".into()));
         if let Some(r) = &p.resolve {
             faults.push(("prune.resolve.images", r.images == 0, "at least one image is needed".into()));

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use stages::{Calibration, Group, Levels, Prune, Quantize, Range, Resolve, Retrain, Widths};
+pub use stages::{Calibration, Group, Levels, Prune, Quantize, Range, Resolve, Retrain, Sensitivity, Widths};
 
 use crate::report::{Paper, Stage};
 

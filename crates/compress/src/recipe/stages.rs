@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::group::{self, Init};
 use crate::prune::resolve::{self, Masks, Score};
-use crate::prune::{Target, search};
+use crate::prune::{Target, search, sensitivity};
 use crate::train::{self, Policy};
 
 /// Images to calibrate and retrain with.
@@ -54,6 +54,9 @@ pub struct Prune {
     pub layers: BTreeMap<String, f64>,
     /// Layers that are not pruned.
     pub exclude: BTreeSet<String>,
+    /// Spread of `sparsity` over layers by what each can bear, measured; absent: one ratio for all layers that have
+    /// no sparsity of their own.
+    pub sensitivity: Option<Sensitivity>,
     /// Rounds over which the sparsity rises.
     pub rounds: usize,
     /// Layer-wise re-solve of survivors; absent: none.
@@ -72,6 +75,7 @@ impl Default for Prune {
             search: None,
             layers: BTreeMap::new(),
             exclude: BTreeSet::new(),
+            sensitivity: None,
             rounds: 1,
             resolve: None,
             retrain: Retrain::default(),
@@ -94,6 +98,30 @@ impl Prune {
                 exclude: self.exclude.clone(),
             })
             .collect()
+    }
+}
+
+/// How it is measured what sparsity each layer can bear.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sensitivity {
+    /// Calibration images.
+    pub images: usize,
+    /// Of these so many tell how far the class scores move.
+    pub probes: usize,
+    /// The most positions of one image that a layer is looked at.
+    pub positions: usize,
+}
+
+impl Default for Sensitivity {
+    fn default() -> Self {
+        Self { images: 384, probes: 64, positions: 32 }
+    }
+}
+
+impl From<&Sensitivity> for sensitivity::Options {
+    fn from(s: &Sensitivity) -> Self {
+        Self { images: s.probes, positions: s.positions, ..Self::default() }
     }
 }
 

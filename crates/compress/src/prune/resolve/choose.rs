@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::solve::Normal;
+use crate::layerwise::normal::Normal;
 use crate::prune::ramp::level;
 
 /// Where the zeros of a layer are.

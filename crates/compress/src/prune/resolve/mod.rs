@@ -8,20 +8,17 @@
 //! layer's zeros either stay where they are or are [chosen anew](Masks::Choose) as the weights move.
 
 pub(super) mod choose;
-mod inverse;
-pub(super) mod samples;
-pub(super) mod solve;
-pub(crate) mod walk;
 
 use serde::{Deserialize, Serialize};
 use synapress_model::{Bias, Error, ErrorKind, Form, Linear, Net, NodeId, Weights};
 
 pub use choose::{Masks, Score};
-use samples::Positions;
-use solve::Normal;
-use walk::Walk;
 
 use super::weights_of;
+use crate::layerwise::normal::{self, Normal};
+use crate::layerwise::samples::Positions;
+use crate::layerwise::study::{Study, fitting};
+use crate::layerwise::walk::Walk;
 
 /// How layers are re-solved.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,19 +98,19 @@ pub fn resolve(
     let input = check(float, pruned, images)?;
     let len = pruned.graph.shape(input).len();
     let given = images.len() / len;
-    let count = given.min(options.memory / (walk::peak(&pruned.graph) * size_of::<f32>()).max(1)).max(1);
+    let images = fitting(pruned, images, options.memory)?;
+    let count = images.len() / len;
     let positions =
         Positions { images: count, most: (options.positions.max(1) * given).div_ceil(count), seed: options.seed };
-    let images = &images[..count * len];
-
     let needed = pruned.graph.needed_for(&[pruned.graph.output()]);
     let layers: Vec<NodeId> = pruned.synaptic().into_iter().filter(|&id| needed[id]).collect();
-    let mut targets = samples::float_outputs(float, images, &positions, &layers)?;
+    let mut study = Study::new(float, images, positions, &layers)?;
     let mut net = pruned.clone();
     let mut done = Vec::with_capacity(layers.len());
     let mut walk = Walk::new(&pruned.graph, input, images);
     for id in 0..pruned.graph.nodes().len() {
         let name = &pruned.graph.node(id).name;
+        study.pass(&walk, id);
         if !layers.contains(&id) {
             match &pruned.weights[id] {
                 Some(w) => walk.run(id, &w.values(), &w.bias.values()),
@@ -121,21 +118,21 @@ pub fn resolve(
             }
             continue;
         }
-        let target = std::mem::take(&mut targets[id]);
         let linear = pruned.linear(id).expect("a synaptic layer has a geometry");
-        let work = Work { id, linear, positions: &positions, options, target: &target };
+        let work = Work { id, linear, study: &study, options };
         let weights = weights_of(pruned, id)?;
         let anchor = weights_of(float, id)?.values();
         let mut layer = Layer { name: name.clone(), before: 0.0, after: 0.0, skipped: None };
         let mut next = weights.clone();
         layer.skipped = work.too_much(weights);
         if layer.skipped.is_none() {
-            work.solve(walk.input(id), &anchor, &mut next, &mut layer);
+            work.solve(&walk, &anchor, &mut next, &mut layer);
         }
         walk.run(id, &next.values(), &next.bias.values());
         if layer.skipped.is_some() {
             work.correct_bias(walk.output(id), &mut next, &mut layer);
         }
+        study.forget(id);
         progress(&layer);
         done.push(layer);
         net.weights[id] = Some(next);
@@ -172,10 +169,8 @@ fn check(float: &Net, pruned: &Net, images: &[f32]) -> Result<NodeId, Error> {
 struct Work<'a> {
     id: NodeId,
     linear: Linear,
-    positions: &'a Positions,
+    study: &'a Study<'a>,
     options: &'a Options,
-    /// The float network's outputs, `(samples, outputs)`.
-    target: &'a [f32],
 }
 
 /// Samples that each surviving weight of a row needs at least; with about as many samples as unknowns a fit follows the
@@ -190,21 +185,20 @@ impl Work<'_> {
             return Some(format!("{taps} inputs to an output are more than {most}"));
         }
         let survivors = (weights.len() - weights.zeros()).div_ceil(self.linear.output.channels);
-        let samples = self.positions.images * self.positions.count(self.linear.output);
+        let samples = self.study.samples(self.id, &self.linear);
         let few = samples < SAMPLES * survivors;
         few.then(|| format!("{samples} samples are too few for {survivors} weights of an output"))
     }
 
-    /// Fits the weights of every group to the targets from the inputs `(n, C, H, W)`.
-    fn solve(&self, inputs: &[f32], anchor: &[f32], weights: &mut Weights, layer: &mut Layer) {
+    /// Fits the weights of every group to the targets from what the layer reads.
+    fn solve(&self, walk: &Walk<'_>, anchor: &[f32], weights: &mut Weights, layer: &mut Layer) {
         let Form::Dense(values) = &mut weights.form else { return };
         let (taps, outputs) = (self.linear.taps(), self.linear.output.channels);
         let of_group = outputs / self.linear.groups;
         let mut bias = weights.bias.values().into_owned();
         for group in 0..self.linear.groups {
             let first = group * of_group;
-            let patches = self.positions.patches(self.id, &self.linear, group, inputs);
-            let target = self.target.chunks(outputs).flat_map(|row| &row[first..first + of_group]).copied().collect();
+            let (patches, target) = self.study.read(walk, self.id, &self.linear, group);
             let has_bias = !bias.is_empty();
             let Some(normal) = Normal::new(patches, taps, target, of_group, has_bias, self.options.damping) else {
                 continue;
@@ -228,27 +222,32 @@ impl Work<'_> {
     /// Shifts the outputs `(n, C, H, W)` of a layer that has run, and its bias, to the means of the targets.
     fn correct_bias(&self, output: &mut [f32], weights: &mut Weights, layer: &mut Layer) {
         let shape = self.linear.output;
-        let mut found = vec![0.0; self.target.len()];
-        self.positions.outputs(self.id, 0, shape, output, &mut found);
+        let positions = &self.study.positions;
+        let target = self.study.target(self.id);
+        let mut found = vec![0.0; positions.images * positions.count(shape) * shape.channels];
+        positions.outputs(self.id, 0, shape, output, &mut found);
+        if found.len() != target.len() {
+            // Samples of parts of planes are not what the layer put out.
+            return;
+        }
         let error = |shift: &[f64]| {
-            let pairs = found.chunks(shape.channels).zip(self.target.chunks(shape.channels));
+            let pairs = found.chunks(shape.channels).zip(target.chunks(shape.channels));
             pairs
                 .flat_map(|(f, t)| f.iter().zip(t).zip(shift).map(|((f, t), s)| (f64::from(f - t) + s).powi(2)))
                 .sum::<f64>()
         };
         let mut shift = vec![0.0; shape.channels];
         let before = error(&shift);
-        let mean = solve::means(self.target, shape.channels);
+        let mean = normal::means(target, shape.channels);
         if !weights.bias.is_empty() {
-            shift = solve::means(&found, shape.channels).iter().zip(&mean).map(|(f, t)| t - f).collect();
+            shift = normal::means(&found, shape.channels).iter().zip(&mean).map(|(f, t)| t - f).collect();
             let bias = weights.bias.values().iter().zip(&shift).map(|(b, s)| (f64::from(*b) + s) as f32).collect();
             weights.bias = Bias::Float(bias);
             for (i, plane) in output.chunks_mut(shape.area()).enumerate() {
                 plane.iter_mut().for_each(|y| *y += shift[i % shape.channels] as f32);
             }
         }
-        let spread: f64 = self
-            .target
+        let spread: f64 = target
             .chunks(shape.channels)
             .flat_map(|t| t.iter().zip(&mean))
             .map(|(t, m)| (f64::from(*t) - m).powi(2))

@@ -3,6 +3,8 @@
 //! The executor runs a batch through all layers; here every layer sees all images before the next one, so that its
 //! weights can be replaced in between and each layer still runs once.
 
+use std::ops::Range;
+
 use synapress_model::layer::{Memo, Scratch};
 use synapress_model::{Float, Forward, Graph, Layer, Mode, NodeId};
 
@@ -64,6 +66,25 @@ impl<'g> Walk<'g> {
         outputs[input] = images.to_vec();
         let images = images.len() / graph.shape(input).len();
         Self { graph, needed, images, readers, outputs, scratch: Scratch::default() }
+    }
+
+    /// The same run, from here on for some of the images only.
+    ///
+    /// # Panics
+    /// When there are no such images.
+    pub fn fork(&self, images: Range<usize>) -> Self {
+        let some = |output: &Vec<f32>| {
+            let len = output.len() / self.images.max(1);
+            output[images.start * len..images.end * len].to_vec()
+        };
+        Self {
+            graph: self.graph,
+            needed: self.needed.clone(),
+            images: images.len(),
+            readers: self.readers.clone(),
+            outputs: self.outputs.iter().map(some).collect(),
+            scratch: Scratch::default(),
+        }
     }
 
     /// The first input of a node, `(n, C, H, W)`, before the node has run.

@@ -6,15 +6,13 @@ use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 use synapress_kernels::columns::Window;
 use synapress_model::linear::Linear;
-use synapress_model::{Error, Mode, Net, NodeId, Shape};
-use synapress_run::{Executor, Keep};
+use synapress_model::{NodeId, Shape};
 
-/// Images of one pass of the float network.
-const BATCH: usize = 8;
+use super::pooled;
 
 /// Which positions of which images are sampled; the same for both networks.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::prune) struct Positions {
+pub(crate) struct Positions {
     pub images: usize,
     /// The most positions of one image.
     pub most: usize,
@@ -52,6 +50,12 @@ impl Positions {
         );
     }
 
+    /// What a classifier reads if not the whole plane but parts of it are averaged: planes `(n, C, H, W)`, the first
+    /// image being `first`, to `(n x samples of an image, C)`.
+    pub fn means(&self, id: NodeId, first: usize, planes: Shape, values: &[f32]) -> Vec<f32> {
+        pooled::means(self.seed ^ (id as u64) << 32, first, planes, values, self.most)
+    }
+
     /// The patches that one group of a layer reads at the sampled positions of all images: `(samples, taps)`.
     pub fn patches(&self, id: NodeId, linear: &Linear, group: usize, inputs: &[f32]) -> Vec<f32> {
         let taps = linear.taps();
@@ -82,68 +86,6 @@ fn patch(linear: &Linear, group: usize, position: usize, image: &[f32], to: &mut
             for (kx, tap) in (0..kernel[1]).zip(&mut taps) {
                 let ix = (x * stride[1] + kx * dilation[1]).wrapping_sub(pad[1]);
                 *tap = if iy < height && ix < width { plane[iy * width + ix] } else { 0.0 };
-            }
-        }
-    }
-}
-
-/// The float network's outputs `(samples, C)` of each wanted layer; empty for the others.
-pub(in crate::prune) fn float_outputs(
-    net: &Net,
-    images: &[f32],
-    positions: &Positions,
-    wanted: &[NodeId],
-) -> Result<Vec<Vec<f32>>, Error> {
-    let mut executor = Executor::<f32>::new(net, BATCH, Keep::All)?;
-    let len = executor.input_shape().len();
-    let mut sampled = vec![Vec::new(); net.graph.nodes().len()];
-    for &id in wanted {
-        let shape = net.graph.shape(id);
-        sampled[id] = vec![0.0; positions.images * positions.count(shape) * shape.channels];
-    }
-    for (at, batch) in images.chunks(BATCH * len).enumerate() {
-        executor.forward(batch, Mode::Infer);
-        for &id in wanted {
-            let shape = net.graph.shape(id);
-            let (step, n) = (positions.count(shape) * shape.channels, batch.len() / len);
-            let to = &mut sampled[id][at * BATCH * step..][..n * step];
-            positions.outputs(id, at * BATCH, shape, executor.activation(id), to);
-        }
-    }
-    Ok(sampled)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::prune::tests::{numbers, small_net};
-    use crate::prune::weights_of;
-
-    #[test]
-    fn weights_times_patches_are_the_outputs() {
-        let net = small_net(4);
-        let images = numbers(11 * 4 * 81, 3);
-        let positions = Positions { images: 11, most: 7, seed: 5 };
-        let layers = net.synaptic();
-        let sampled = float_outputs(&net, &images, &positions, &layers).unwrap();
-        let mut executor = Executor::<f32>::new(&net, 11, Keep::All).unwrap();
-        executor.forward(&images, Mode::Infer);
-        for &id in &layers {
-            let linear = net.linear(id).unwrap();
-            let weights = weights_of(&net, id).unwrap();
-            let (taps, outputs) = (linear.taps(), linear.output.channels);
-            let input = executor.activation(net.graph.node(id).inputs[0]);
-            let of_group = outputs / linear.groups;
-            for group in 0..linear.groups {
-                let patches = positions.patches(id, &linear, group, input);
-                assert_eq!(patches.len(), 11 * positions.count(linear.output) * taps);
-                for (patch, y) in patches.chunks(taps).zip(sampled[id].chunks(outputs)) {
-                    for o in group * of_group..(group + 1) * of_group {
-                        let row = &weights.values()[o * taps..][..taps];
-                        let sum = row.iter().zip(patch).map(|(w, x)| w * x).sum::<f32>() + weights.bias.values()[o];
-                        assert!((sum - y[o]).abs() < 1e-4 * (1.0 + sum.abs()), "{sum} {}", y[o]);
-                    }
-                }
             }
         }
     }

@@ -11,7 +11,7 @@ use super::inverse::inverse;
 /// With patches `X` and wanted outputs `Y`, both less their means where there is a bias to take them up, the error of
 /// weights `W` is `|X Wᵀ - Y|²`; only `H = Xᵀ X` and `G = Yᵀ X` are needed for it.
 #[derive(Debug)]
-pub(in crate::prune) struct Normal {
+pub(crate) struct Normal {
     pub taps: usize,
     pub outputs: usize,
     /// `(taps, taps)`, without damping.
@@ -19,7 +19,7 @@ pub(in crate::prune) struct Normal {
     /// `(outputs, taps)`.
     g: Vec<f32>,
     /// What is added to the diagonal.
-    damping: f32,
+    pub damping: f32,
     /// Squared length of each wanted output.
     squares: Vec<f64>,
     input_mean: Vec<f64>,
@@ -27,7 +27,7 @@ pub(in crate::prune) struct Normal {
 }
 
 /// Column means of a row-major matrix; rows are summed in a fixed order.
-pub(super) fn means(data: &[f32], columns: usize) -> Vec<f64> {
+pub(crate) fn means(data: &[f32], columns: usize) -> Vec<f64> {
     const ROWS: usize = 1024;
     let partial: Vec<Vec<f64>> = data
         .par_chunks(ROWS * columns)
@@ -98,7 +98,7 @@ impl Normal {
                 (square + change).max(0.0)
             })
             .sum();
-        error / self.squares.iter().sum::<f64>().max(f64::MIN_POSITIVE)
+        error / self.power()
     }
 
     /// The bias that makes the mean output right.
@@ -107,8 +107,23 @@ impl Normal {
         weights.chunks(self.taps).zip(&self.output_mean).map(|(row, y)| (y - mean(row)) as f32).collect()
     }
 
+    /// A row, or column, of `H` without damping.
+    pub fn row(&self, tap: usize) -> &[f32] {
+        &self.h[tap * self.taps..][..self.taps]
+    }
+
+    /// The diagonal of the damped `H`: what an error of one in a weight costs while all others stay.
+    pub fn curvature(&self, tap: usize) -> f32 {
+        self.h[tap * self.taps + tap] + self.damping
+    }
+
+    /// The squared error of constant outputs: what [`Normal::error`] is relative to.
+    pub fn power(&self) -> f64 {
+        self.squares.iter().sum::<f64>().max(f64::MIN_POSITIVE)
+    }
+
     /// `(outputs, taps)` times `H`, damped or not.
-    fn times_h(&self, rows: &[f32], damped: bool) -> Vec<f32> {
+    pub fn times_h(&self, rows: &[f32], damped: bool) -> Vec<f32> {
         let mut product = vec![0.0; rows.len()];
         let h = Mat::new(&self.h, self.taps, self.taps);
         f32::gemm(Left::Plain(Mat::new(rows, self.outputs, self.taps)), h, &mut product, false, None);

@@ -1,0 +1,141 @@
+//! Writes the seeds of every target anew, all made here: `seeds` in the folder `fuzz`. The prototxts of the zoo are
+//! seeds too and lie where they are.
+
+use std::error::Error;
+use std::fs;
+use std::io::Cursor;
+use std::path::Path;
+
+use image::{ImageFormat, Rgb, RgbImage};
+use synapress_code::{Options, encode_with_extras};
+use synapress_compress::recipe::BUILT_IN;
+use synapress_fuzz::{CLASSIFIER, draw};
+use synapress_import::wire::{write_head, write_varint};
+use synapress_import::{caffe, caffemodel, fill};
+
+/// Layers of further kinds, in the current encoding.
+const LAYERS: &str = "
+input: 'data' input_shape { dim: 1 dim: 4 dim: 12 dim: 12 }
+layer { name: 'conv' type: 'Convolution' bottom: 'data' top: 'conv' param { lr_mult: 1 decay_mult: 1 }
+  convolution_param { num_output: 4 kernel_h: 3 kernel_w: 2 stride_w: 2 pad_h: 1 dilation: 1 group: 2
+    weight_filler { type: 'gaussian' std: 0.01 } bias_filler { type: 'constant' value: 1 } } }
+layer { name: 'lrn' type: 'LRN' bottom: 'conv' top: 'lrn' lrn_param { local_size: 5 alpha: 0.0001 beta: 0.75 } }
+layer { name: 'pool' type: 'Pooling' bottom: 'lrn' top: 'pool' pooling_param { pool: MAX kernel_size: 3 stride: 2 } }
+layer { name: 'mean' type: 'Pooling' bottom: 'lrn' top: 'mean' pooling_param { pool: AVE kernel_size: 3 stride: 2 } }
+layer { name: 'sum' type: 'Eltwise' bottom: 'pool' bottom: 'mean' top: 'sum' eltwise_param { coeff: 1 coeff: 2 } }
+layer { name: 'all' type: 'Concat' bottom: 'sum' bottom: 'mean' top: 'all' }
+layer { name: 'drop' type: 'Dropout' bottom: 'all' top: 'all' dropout_param { dropout_ratio: 0.4 } }
+layer { name: 'shape' type: 'Reshape' bottom: 'all' top: 'shape' reshape_param { shape { dim: 0 dim: 8 dim: 1 dim: -1 } } }
+layer { name: 'flat' type: 'Flatten' bottom: 'shape' top: 'flat' }
+layer { name: 'fc' type: 'InnerProduct' bottom: 'flat' top: 'fc' inner_product_param { num_output: 5 } }
+layer { name: 'loss' type: 'SoftmaxWithLoss' bottom: 'fc' bottom: 'fc' top: 'loss' loss_weight: 1 include { phase: TRAIN } }
+layer { name: 'prob' type: 'Softmax' bottom: 'fc' top: 'prob' include { phase: TEST } }
+";
+
+/// The old encoding and the old form of inputs.
+const OLD: &str = "
+name: \"old\" input: \"data\" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8
+layers { name: \"conv\" type: CONVOLUTION bottom: \"data\" top: \"conv\" blobs_lr: 1 blobs_lr: 2
+  convolution_param { num_output: 2 kernel_size: 3 } } # a comment
+layers { name: \"relu\" type: RELU bottom: \"conv\" top: \"conv\" }
+layers { name: \"prob\" type: SOFTMAX bottom: \"conv\" top: \"prob\" }
+";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    networks()?;
+    caffe_files()?;
+    images()?;
+    put("dataset", "list", b"\0a/cat one.jpg 3\r\n\nb.png\t0\n")?;
+    put("dataset", "tar", &[&b"\x01"[..], &archive()?].concat())?;
+    for (name, text) in BUILT_IN {
+        put("recipe", name, text.as_bytes())?;
+    }
+    let pixels = "[preprocess]\nresize = 256\ncrop = 224\nmean = [104, 117, 123.5]\nscale = 1.0\nchannels = \"bgr\"\n";
+    put("recipe", "preprocess", pixels.as_bytes())
+}
+
+fn put(target: &str, name: &str, bytes: &[u8]) -> Result<(), Box<dyn Error>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
+    fs::create_dir_all(&folder)?;
+    Ok(fs::write(folder.join(name), bytes)?)
+}
+
+/// Networks of several layers: the bytes they are drawn from, and their code.
+fn networks() -> Result<(), Box<dyn Error>> {
+    let (mut state, mut found) = (1u64, 0);
+    while found < 24 {
+        let bytes: Vec<u8> = (0..320)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 56) as u8
+            })
+            .collect();
+        let Some(net) = draw::net(&bytes) else { continue };
+        // A third of them quantized, which random formats seldom are.
+        if net.graph.nodes().len() < 4 || (found % 3 == 0 && net.integers.is_none()) {
+            continue;
+        }
+        let extras = if found % 4 == 0 { vec![("state".to_owned(), vec![7; 20])] } else { Vec::new() };
+        put("roundtrip_syn", &format!("{found:02}"), &bytes)?;
+        put("decode_syn", &format!("{found:02}"), &encode_with_extras(&net, &extras, &Options::default())?)?;
+        found += 1;
+    }
+    Ok(())
+}
+
+fn caffe_files() -> Result<(), Box<dyn Error>> {
+    for (name, text) in [("weights", CLASSIFIER), ("layers", LAYERS), ("old", OLD)] {
+        caffe::parse(text, name, &caffe::Options::default())?;
+        put("prototxt", name, text.as_bytes())?;
+    }
+    let mut net = caffe::parse(CLASSIFIER, "seed", &caffe::Options::default())?;
+    fill(&mut net, 7)?;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("seed.caffemodel");
+    caffemodel::write(&path, &net)?;
+    put("caffemodel", "current", &fs::read(&path)?)?;
+    // One layer in the old encoding, its numbers packed and one by one.
+    let mut blob = Vec::new();
+    for (axis, size) in [(1u64, 1u64), (2, 1), (3, 3), (4, 2)] {
+        write_varint(&mut blob, axis << 3)?;
+        write_varint(&mut blob, size)?;
+    }
+    write_head(&mut blob, 5, 20)?;
+    blob.extend([0; 20]);
+    blob.extend([5 << 3 | 5, 0, 0, 0x80, 0x3f]);
+    let mut layer = Vec::new();
+    write_head(&mut layer, 4, 2)?;
+    layer.extend(b"fc");
+    write_head(&mut layer, 6, blob.len() as u64)?;
+    layer.extend(blob);
+    let mut model = Vec::new();
+    write_head(&mut model, 2, layer.len() as u64)?;
+    model.extend(layer);
+    put("caffemodel", "old", &model)
+}
+
+fn images() -> Result<(), Box<dyn Error>> {
+    for (name, format) in
+        [("jpeg", ImageFormat::Jpeg), ("png", ImageFormat::Png), ("bmp", ImageFormat::Bmp), ("pnm", ImageFormat::Pnm)]
+    {
+        let mut bytes = Cursor::new(Vec::new());
+        picture().write_to(&mut bytes, format)?;
+        put("image", name, bytes.get_ref())?;
+    }
+    put("image", "grey", b"P5 2 1 255\n\x00\xff")?;
+    put("image", "plain", b"P3 # text\n2 1 255\n0 1 2 3 4 255\n")
+}
+
+fn picture() -> RgbImage {
+    RgbImage::from_fn(19, 17, |x, y| Rgb([x as u8 * 9, y as u8 * 11, (x * y) as u8]))
+}
+
+/// An archive of one image in a class folder.
+fn archive() -> Result<Vec<u8>, Box<dyn Error>> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let image = b"P5 2 1 255\n\x00\xff";
+    let mut header = tar::Header::new_ustar();
+    header.set_size(image.len() as u64);
+    builder.append_data(&mut header, "train/cat/1.pgm", &image[..])?;
+    Ok(builder.into_inner()?)
+}
