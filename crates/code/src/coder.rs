@@ -37,6 +37,12 @@ impl Bit {
     /// Nothing seen yet.
     pub const NEW: Self = Self(1 << 31);
 
+    /// A guess of the probability of a one, in 1/65536, as if from so many bits.
+    pub fn guess(probability: u64, count: u32) -> Self {
+        let p = u32::try_from(probability.clamp(1024, 65536 - 1024)).unwrap_or(1 << 15);
+        Self(p << 16 | count.min(MEMORY))
+    }
+
     /// Whether nothing was seen yet.
     #[inline]
     pub fn is_new(self) -> bool {

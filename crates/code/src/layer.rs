@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::numbers::{bias, put_bias};
 use crate::options::Effort;
 use crate::ranks::{Ranks, codes_to_levels, levels_to_codes, located};
-use crate::schemes::{self, Codec, Levels, SCHEMES, Scheme, Tile};
+use crate::schemes::{self, Book, Codec, Levels, SCHEMES, Scheme, Tile};
 
 /// A tile has about so many weights, in whole rows: enough that learning anew costs nothing, few enough that threads
 /// share a large layer and nothing but the layer itself is large.
@@ -124,17 +124,19 @@ pub(crate) fn encode(node: usize, weights: &Weights, effort: Effort) -> Vec<u8> 
     let tiles: Vec<Option<(&Scheme, Vec<u8>)>> = match &weights.form {
         Form::Dense(w) => w.par_chunks(step).map(|w| encode_floats(&tile(w.len()), effort, w)).collect(),
         Form::Coded { centroids, index } => {
-            let ranks = Ranks::of(&centroids.values());
+            let values = centroids.values();
+            let ranks = Ranks::of(&values);
+            let book = ranks.sides(&values);
             let encode = |index: &[u16]| {
                 let values = ranks.levels(index);
-                encode_levels(&tile(index.len()), effort, &Levels { values: &values, ranked: true })
+                encode_levels(&tile(index.len()), effort, &Levels { values: &values, book: Some(&book) })
             };
             index.par_chunks(step).map(encode).collect()
         }
         Form::Fixed { q, .. } => {
             let encode = |q: &[i16]| {
                 let values = codes_to_levels(q);
-                encode_levels(&tile(q.len()), effort, &Levels { values: &values, ranked: false })
+                encode_levels(&tile(q.len()), effort, &Levels { values: &values, book: None })
             };
             q.par_chunks(step).map(encode).collect()
         }
@@ -217,8 +219,8 @@ impl Head<'_> {
     /// The weights.
     pub fn decode(self) -> Result<(usize, Weights), Error> {
         let Self { node, dims, form, bias, nonzero, tiles, end, .. } = self;
-        let levels = |(tile, scheme, reader): &(Tile, &Scheme, Reader<'_>)| match scheme.codec {
-            Codec::Levels { decode, .. } => decode(tile, reader.clone()),
+        let levels = |(tile, scheme, reader): &(Tile, &Scheme, Reader<'_>), book: Option<&Book>| match scheme.codec {
+            Codec::Levels { decode, .. } => decode(tile, book, reader.clone()),
             Codec::Floats { .. } => Err(reader.malformed(format!("the scheme {} is for floats", scheme.name))),
         };
         let form = match form {
@@ -227,10 +229,12 @@ impl Head<'_> {
                 Codec::Levels { .. } => Err(part.2.malformed(format!("the scheme {} is not for floats", part.1.name))),
             })?),
             Form::Coded { centroids, .. } => {
-                let ranks = Ranks::of(&centroids.values());
+                let values = centroids.values();
+                let ranks = Ranks::of(&values);
+                let book = ranks.sides(&values);
                 let index = gather(&tiles, |part| {
                     let mut index = Vec::new();
-                    located(ranks.indices(&levels(part)?, &mut index), &part.2)?;
+                    located(ranks.indices(&levels(part, Some(&book))?, &mut index), &part.2)?;
                     Ok(index)
                 })?;
                 Form::Coded { centroids, index }
@@ -238,7 +242,7 @@ impl Head<'_> {
             Form::Fixed { format, .. } => {
                 let q = gather(&tiles, |part| {
                     let mut q = Vec::new();
-                    located(levels_to_codes(&levels(part)?, &mut q), &part.2)?;
+                    located(levels_to_codes(&levels(part, None)?, &mut q), &part.2)?;
                     Ok(q)
                 })?;
                 Form::Fixed { q, format }

@@ -3,6 +3,7 @@
 
 use crate::bytes::wide;
 use crate::error::Error;
+use crate::schemes::Book;
 
 /// The order of a codebook, both ways.
 #[derive(Debug)]
@@ -45,6 +46,13 @@ impl Ranks {
     /// Indices from the lowest level to the highest.
     pub fn order(&self) -> impl Iterator<Item = u16> {
         self.indices.iter().copied()
+    }
+
+    /// Values of positive levels from 1 up, and of negative ones from -1 down.
+    pub fn sides(&self, centroids: &[f32]) -> Book {
+        let value = |&i: &u16| centroids.get(usize::from(i)).copied().unwrap_or_default();
+        let (low, high) = self.indices.split_at(self.low);
+        [high.iter().skip(1).map(value).collect(), low.iter().rev().map(value).collect()]
     }
 
     /// The levels of indices, which all name a centroid.

@@ -41,8 +41,8 @@ proptest! {
 fn the_bytes_of_two_networks_are_pinned() {
     for (net, effort, schemes, pinned) in [
         (tiny(), Effort::Small, ["bitmap", "gap"], (347, 2547052198)),
-        (layered(), Effort::Small, ["split", "range"], (4275, 3469673184)),
-        (layered(), Effort::Max, ["split", "mixed"], (4270, 195886415)),
+        (layered(), Effort::Small, ["split", "range"], (6354, 2563071774)),
+        (layered(), Effort::Max, ["split", "mixed"], (6341, 1045273346)),
     ] {
         let bytes = encode(&net, &Options { effort }).unwrap();
         let found = summary(&bytes).unwrap().layers;
@@ -61,13 +61,14 @@ fn layered() -> Net {
     let mut net = Net::default();
     let data = net.graph.add("data", Input { shape: Shape::new(16, 3, 3).unwrap() }, &[]).unwrap();
     let conv = net.graph.add("conv", Convolution::square(20, 3, 1, 0), &[data]).unwrap();
-    net.graph.add("fc", InnerProduct { outputs: 100, bias: false }, &[conv]).unwrap();
+    net.graph.add("fc", InnerProduct { outputs: 1000, bias: false }, &[conv]).unwrap();
     let kernel = (0..2880).map(|i| if next(3) == 0 { (next(4001) as f32 - 2000.0) / (256 + i) as f32 } else { 0.0 });
     let conv = Weights::dense([20, 16, 3, 3], kernel.collect(), vec![0.0; 20]);
-    let index = (0..2000).map(|_| if next(4) == 0 { (next(8) * next(5)) as u16 } else { 0 }).collect();
+    let index =
+        (0..20_000).map(|i| if next(2 + 3 * (i % 20 % 7)) == 0 { (next(8) * next(5)) as u16 } else { 0 }).collect();
     let centroids =
         Centroids::Float((0..32u8).map(|i| if i == 0 { 0.0 } else { f32::from(i) / 16.0 - 1.03 }).collect());
-    let fc = Weights { dims: [100, 20, 1, 1], form: Form::Coded { centroids, index }, bias: Bias::None };
+    let fc = Weights { dims: [1000, 20, 1, 1], form: Form::Coded { centroids, index }, bias: Bias::None };
     net.weights = vec![None, Some(conv), Some(fc)];
     net
 }

@@ -2,7 +2,7 @@
 //! Deep Compression, section 2). A gap too long for its width is bridged by entries of level zero. The widths are
 //! those that make the tile smallest; a gap of no bits is the plain fixed-width code of every level.
 
-use super::{Codec, Levels, Scheme, Tile};
+use super::{Book, Codec, Levels, Scheme, Tile};
 use crate::bits::{BitReader, BitWriter, packed_len};
 use crate::bytes::{Reader, bit_length, place, put_varint, wide};
 use crate::error::{Error, ErrorKind};
@@ -72,7 +72,7 @@ fn encode(_: &Tile, levels: &Levels<'_>) -> Option<Vec<u8>> {
     Some(bits.finish())
 }
 
-fn decode(tile: &Tile, mut reader: Reader<'_>) -> Result<Vec<i32>, Error> {
+fn decode(tile: &Tile, _: Option<&Book>, mut reader: Reader<'_>) -> Result<Vec<i32>, Error> {
     let mut header = |what: &str, most: u64| match reader.varint()? {
         n if n <= most => Ok(u32::try_from(n).unwrap_or(u32::MAX)),
         n => Err(reader.malformed(format!("the {what} is {n}, not at most {most}"))),

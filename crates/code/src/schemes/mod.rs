@@ -34,14 +34,20 @@ impl Tile {
     }
 }
 
+/// The values of a codebook by rank: those of positive levels from 1 up, those of negative levels from -1 down.
+pub(crate) type Book = [Vec<f32>; 2];
+
 /// Levels of a tile.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Levels<'a> {
     /// One for each weight, -65535 to 65535.
     pub values: &'a [i32],
-    /// Whether a level is a rank in a codebook, so that both signs have distributions of their own.
-    pub ranked: bool,
+    /// The codebook, if a level is a rank in one; both signs then have distributions of their own.
+    pub book: Option<&'a Book>,
 }
+
+/// From the bytes of a tile to its levels.
+type LevelDecoder = fn(&Tile, Option<&Book>, Reader<'_>) -> Result<Vec<i32>, Error>;
 
 /// The two directions of a scheme. Decoders return exactly as many weights as the tile has, grow as they read, and
 /// never beyond 2^14 weights for each byte read.
@@ -58,8 +64,8 @@ pub(crate) enum Codec {
     Levels {
         /// To bytes; `None` when the scheme does not suit them.
         encode: fn(&Tile, &Levels<'_>) -> Option<Vec<u8>>,
-        /// From bytes.
-        decode: fn(&Tile, Reader<'_>) -> Result<Vec<i32>, Error>,
+        /// From bytes; the codebook is there if levels are ranks in it.
+        decode: LevelDecoder,
     },
 }
 
@@ -121,12 +127,19 @@ mod tests {
     proptest! {
         #[test]
         fn levels_come_back((tile, values) in tile().prop_flat_map(|t| (Just(t), levels(t))), ranked in any::<bool>()) {
+            let side = |sign: i32| {
+                let most = values.iter().map(|v| v * sign).max().unwrap_or(0).max(0);
+                (0..=u16::MAX).map(f32::from).skip(1).zip(1..=most).map(|(n, _)| n.powf(1.5)).collect()
+            };
+            let book = [side(1), side(-1)];
+            let book = ranked.then_some(&book);
             for scheme in SCHEMES {
                 let Codec::Levels { encode, decode } = scheme.codec else { continue };
-                let Some(bytes) = encode(&tile, &Levels { values: &values, ranked }) else { continue };
-                prop_assert_eq!(&decode(&tile, Reader::new(&bytes, 0, "test")).unwrap(), &values, "{}", scheme.name);
+                let Some(bytes) = encode(&tile, &Levels { values: &values, book }) else { continue };
+                let back = decode(&tile, book, Reader::new(&bytes, 0, "test")).unwrap();
+                prop_assert_eq!(&back, &values, "{}", scheme.name);
                 if !bytes.is_empty() {
-                    let _ = decode(&tile, Reader::new(&bytes[..bytes.len() / 2], 0, "test"));
+                    let _ = decode(&tile, book, Reader::new(&bytes[..bytes.len() / 2], 0, "test"));
                 }
             }
         }
@@ -144,10 +157,11 @@ mod tests {
 
         #[test]
         fn no_bytes_make_a_decoder_panic(tile in tile(), bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let book = [vec![0.5, f32::NAN, f32::INFINITY], vec![-0.0, -1e-40, -3.0]];
             for scheme in SCHEMES {
                 let reader = Reader::new(&bytes, 0, "test");
                 let len = match scheme.codec {
-                    Codec::Levels { decode, .. } => decode(&tile, reader).map(|v| v.len()),
+                    Codec::Levels { decode, .. } => decode(&tile, Some(&book), reader).map(|v| v.len()),
                     Codec::Floats { decode, .. } => decode(&tile, reader).map(|v| v.len()),
                 };
                 prop_assert!(len.is_err() || len == Ok(tile.len()), "{}", scheme.name);
@@ -164,7 +178,7 @@ mod tests {
                 let bytes = [byte; 100];
                 let reader = Reader::new(&bytes, 0, "test");
                 match scheme.codec {
-                    Codec::Levels { decode, .. } => assert!(decode(&tile, reader).is_err(), "{}", scheme.name),
+                    Codec::Levels { decode, .. } => assert!(decode(&tile, None, reader).is_err(), "{}", scheme.name),
                     Codec::Floats { decode, .. } => assert!(decode(&tile, reader).is_err(), "{}", scheme.name),
                 }
             }

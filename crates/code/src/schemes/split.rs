@@ -25,7 +25,7 @@ fn level(value: f32) -> i32 {
 
 fn encode(tile: &Tile, values: &[f32]) -> Vec<u8> {
     let levels: Vec<i32> = values.iter().map(|&v| level(v)).collect();
-    let coded = range::encode::<Models>(tile, &Levels { values: &levels, ranked: false });
+    let coded = range::encode::<Models>(tile, &Levels { values: &levels, book: None });
     let mut out = Vec::new();
     put_size(&mut out, coded.len());
     out.extend_from_slice(&coded);
@@ -40,7 +40,7 @@ fn encode(tile: &Tile, values: &[f32]) -> Vec<u8> {
 
 fn decode(tile: &Tile, mut reader: Reader<'_>) -> Result<Vec<f32>, Error> {
     let len = reader.count("bytes of exponents", 1)?;
-    let levels = range::decode::<Models>(tile, reader.part(len)?)?;
+    let levels = range::decode::<Models>(tile, None, reader.part(len)?)?;
     let mut values = Vec::with_capacity(levels.len());
     for level in levels {
         let exponent = match u8::try_from(level - 1) {

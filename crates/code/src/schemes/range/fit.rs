@@ -39,7 +39,7 @@ pub(super) fn scale(n: i32) -> u32 {
 }
 
 /// Normal equations of a least-squares fit. All terms are integers below 2^53, so that their sums are exact in any
-/// order.
+/// order. Only the upper triangle of the symmetric left side is summed up.
 struct Normal<const N: usize> {
     left: [[f64; N]; N],
     right: [f64; N],
@@ -57,7 +57,7 @@ impl<const N: usize> Normal<N> {
             if terms[i] == 0.0 {
                 continue;
             }
-            for j in 0..N {
+            for j in i..N {
                 self.left[i][j] += terms[i] * terms[j];
             }
             self.right[i] += terms[i] * target;
@@ -69,6 +69,9 @@ impl<const N: usize> Normal<N> {
         let mean = (0..N).map(|i| self.left[i][i]).sum::<f64>() / (0..N).map(|_| 1.0).sum::<f64>();
         for i in 0..N {
             self.left[i][i] += draw * mean + 1.0;
+            for j in 0..i {
+                self.left[i][j] = self.left[j][i];
+            }
         }
         for i in 0..N {
             for j in i + 1..N {

@@ -1,9 +1,10 @@
 //! The models of levels: which decisions a level is made of, and in which context each is coded. The neighbourhood is
 //! [`Rows`]' business, bytes are the coder's.
 
-use super::super::Tile;
+use super::super::{Book, Tile};
 use super::fit::{Parameters, scale};
 use super::rows::{Rows, amplitude};
+use super::shape::Shape;
 use super::{Coded, Header};
 use crate::bytes::{bit_length, place};
 use crate::coder::{Bit, Coder};
@@ -44,20 +45,35 @@ pub(super) fn mantissa_at(class: u32) -> usize {
     place(if class <= WHOLE + 1 { 1 << class } else { (2 << WHOLE) + ((class - WHOLE - 1) << HEAD) })
 }
 
+/// Starts the trees of all classes of a side.
+pub(super) fn start_mantissas(shape: &Shape, trees: &mut [Bit], top: u32) {
+    for class in 1..=top {
+        let head = if class <= WHOLE { class } else { HEAD };
+        shape.mantissas(&mut trees[mantissa_at(class)..][..1 << head], class, head);
+    }
+}
+
 impl Magnitudes {
     /// The models before a tile's first level.
-    pub fn new(header: Header) -> Self {
+    pub fn new(header: Header, book: Option<&Book>) -> Self {
         let span = header.span();
         let top = bit_length(span + 1) - 1;
         let class_bits = bit_length(top);
-        Self {
+        let mut models = Self {
             class_bits,
             top,
             classes: vec![Bit::NEW; (2 * (CLASSES + 1)) << class_bits],
             firsts: vec![Bit::NEW; 2 * FIRSTS * place(top + 1)],
             mantissas: vec![Bit::NEW; 2 * mantissa_at(top + 1)],
             amplitudes: (0..=(span + 1).min(KNOWN)).map(amplitude).collect(),
+        };
+        for (side, shape) in header.shapes(book).into_iter().enumerate() {
+            let size = 1 << class_bits;
+            shape.classes(&mut models.classes[side * (CLASSES + 1) * size..][..size], class_bits);
+            let half = models.mantissas.len() / 2;
+            start_mantissas(&shape, &mut models.mantissas[side * half..][..half], top);
         }
+        models
     }
 
     /// The amplitude of a magnitude.
@@ -126,14 +142,14 @@ pub(in super::super) struct Models {
 }
 
 impl Coded for Models {
-    fn new(tile: &Tile, header: Header) -> Self {
+    fn new(tile: &Tile, header: Header, book: Option<&Book>) -> Self {
         Self {
             header,
             rows: Rows::new(tile, &header.parameters),
             bottom: u32::from(header.parameters.top).saturating_sub(63),
             zero: [Bit::NEW; STEPS],
             sign: [Bit::NEW; 32],
-            magnitudes: Magnitudes::new(header),
+            magnitudes: Magnitudes::new(header, book),
         }
     }
 

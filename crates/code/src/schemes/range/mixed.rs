@@ -1,9 +1,9 @@
 //! Mixed: as range, but every decision is made under several contexts whose models are [mixed](super::mix). The
 //! expected magnitude is one of the contexts; the others are what it blurs.
 
-use super::super::{Codec, Scheme, Tile};
+use super::super::{Book, Codec, Scheme, Tile};
 use super::fit::scale;
-use super::levels::{HEAD, Magnitudes, WHOLE, mantissa_at, trust};
+use super::levels::{HEAD, Magnitudes, WHOLE, mantissa_at, start_mantissas, trust};
 use super::mix::Mixer;
 use super::rows::Rows;
 use super::{Coded, Header, decode, encode};
@@ -18,7 +18,7 @@ pub(in super::super) const SCHEME: Scheme = Scheme {
     effort: Effort::Max,
     codec: Codec::Levels {
         encode: |tile, levels| Some(encode::<Mixed>(tile, levels)),
-        decode: |tile, reader| decode::<Mixed>(tile, reader),
+        decode: |tile, book, reader| decode::<Mixed>(tile, book, reader),
     },
 };
 
@@ -68,11 +68,11 @@ fn coarse(average: i32) -> usize {
 }
 
 impl Coded for Mixed {
-    fn new(tile: &Tile, header: Header) -> Self {
-        let magnitudes = Magnitudes::new(header);
+    fn new(tile: &Tile, header: Header, book: Option<&Book>) -> Self {
+        let magnitudes = Magnitudes::new(header, book);
         let tree = 1 << magnitudes.class_bits;
         let trees = mantissa_at(magnitudes.top + 1);
-        Self {
+        let mut mixed = Self {
             header,
             rows: Rows::new(tile, &header.parameters),
             bottom: u32::from(header.parameters.top).saturating_sub(63),
@@ -85,7 +85,15 @@ impl Coded for Mixed {
             class_mixer: Mixer::new(2 * tree, 16_000),
             mantissas: vec![Bit::NEW; 2 * MANTISSAS[3] * trees],
             mantissa_mixer: Mixer::new(16 * 16, 21_000),
+        };
+        for (side, shape) in header.shapes(book).into_iter().enumerate() {
+            let bits = mixed.magnitudes.class_bits;
+            for models in mixed.classes[side * CLASSES[4] * tree..][..STEPS * tree].chunks_mut(tree) {
+                shape.classes(models, bits);
+            }
+            start_mantissas(&shape, &mut mixed.mantissas[side * MANTISSAS[3] * trees..][..trees], mixed.magnitudes.top);
         }
+        mixed
     }
 
     #[inline]

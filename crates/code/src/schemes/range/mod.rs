@@ -7,8 +7,9 @@ mod levels;
 mod mix;
 mod mixed;
 mod rows;
+mod shape;
 
-use super::{Codec, Levels, Scheme, Tile};
+use super::{Book, Codec, Levels, Scheme, Tile};
 use crate::bytes::{Reader, put_varint};
 use crate::coder::{Coder, Decoder, Encoder};
 use crate::error::{Error, ErrorKind};
@@ -16,6 +17,7 @@ use crate::options::Effort;
 use fit::Parameters;
 pub(super) use levels::Models;
 pub(super) use mixed::SCHEME as MIXED;
+use shape::Shape;
 
 pub(super) const SCHEME: Scheme = Scheme {
     id: 4,
@@ -24,14 +26,14 @@ pub(super) const SCHEME: Scheme = Scheme {
     effort: Effort::Small,
     codec: Codec::Levels {
         encode: |tile, levels| Some(encode::<Models>(tile, levels)),
-        decode: |tile, reader| decode::<Models>(tile, reader),
+        decode: |tile, book, reader| decode::<Models>(tile, book, reader),
     },
 };
 
 /// The models of a tile's levels.
 pub(super) trait Coded {
     /// The models before the first level.
-    fn new(tile: &Tile, header: Header) -> Self;
+    fn new(tile: &Tile, header: Header, book: Option<&Book>) -> Self;
 
     /// Codes the next level. A decoder may return one beyond the header's bounds.
     fn level<C: Coder>(&mut self, coder: &mut C, level: i32) -> i32;
@@ -49,13 +51,15 @@ pub(super) struct Header {
     low: u32,
     high: u32,
     ranked: bool,
+    /// How the densities of positive and negative centroids fall off, if models start from these.
+    slopes: Option<[u8; 2]>,
     parameters: Parameters,
 }
 
 impl Header {
     fn of(levels: &Levels<'_>) -> Self {
         let parameters = Parameters::USUAL;
-        let mut header = Self { least: MOST, low: 0, high: 0, ranked: levels.ranked, parameters };
+        let mut header = Self { least: MOST, low: 0, high: 0, ranked: levels.book.is_some(), slopes: None, parameters };
         for &v in levels.values.iter().filter(|&&v| v != 0) {
             let (side, n) =
                 if v < 0 { (&mut header.low, v.unsigned_abs()) } else { (&mut header.high, v.unsigned_abs()) };
@@ -65,6 +69,12 @@ impl Header {
         if header.low.max(header.high) == 0 { Self { least: 1, ..header } } else { header }
     }
 
+    /// What models of magnitudes start from, for each side; nothing if they start from no guess.
+    fn shapes(&self, book: Option<&Book>) -> Vec<Shape> {
+        let both = book.iter().zip(self.slopes).flat_map(|(book, slopes)| book.iter().zip(slopes));
+        both.map(|(side, slope)| Shape::new(side, slope, self.least)).collect()
+    }
+
     /// Largest magnitude less the smallest.
     fn span(&self) -> u32 {
         self.low.max(self.high).saturating_sub(self.least)
@@ -72,10 +82,11 @@ impl Header {
 
     fn put(&self, out: &mut Vec<u8>) {
         let fitted = self.parameters != Parameters::USUAL;
-        out.push(u8::from(self.ranked) | u8::from(fitted) << 1);
+        out.push(u8::from(self.ranked) | u8::from(fitted) << 1 | u8::from(self.slopes.is_some()) << 2);
         for n in [self.least, self.low, self.high] {
             put_varint(out, u64::from(n));
         }
+        out.extend(self.slopes.into_iter().flatten());
         if fitted {
             let Parameters { magnitude, sign, top, even } = self.parameters;
             out.push(top);
@@ -89,7 +100,7 @@ impl Header {
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let flags = reader.byte()?;
-        if flags > 3 {
+        if flags > 7 || flags & 5 == 4 {
             return Err(reader.malformed(format!("the flags {flags} are not known")));
         }
         let mut number = || match reader.varint()? {
@@ -100,6 +111,7 @@ impl Header {
         if least == 0 || least > low.max(high).max(1) {
             return Err(reader.malformed("the smallest magnitude is zero or beyond the largest"));
         }
+        let slopes = if flags & 4 != 0 { Some(reader.array()?) } else { None };
         let mut parameters = Parameters::USUAL;
         if flags & 2 != 0 {
             parameters.top = reader.byte()?;
@@ -109,7 +121,7 @@ impl Header {
                 parameters.sign = reader.array()?.map(u8::cast_signed);
             }
         }
-        Ok(Self { least, low, high, ranked: flags & 1 != 0, parameters })
+        Ok(Self { least, low, high, ranked: flags & 1 != 0, slopes, parameters })
     }
 }
 
@@ -128,7 +140,11 @@ pub(super) fn encode<M: Coded>(tile: &Tile, levels: &Levels<'_>) -> Vec<u8> {
         n => rows::amplitude(n + 1 - usual.least),
     };
     let parameters = fit::fit(tile, levels.values.iter().map(amplitude));
-    let fitted = encode_with::<M>(tile, levels, Header { parameters, ..usual });
+    let fitted = encode_with::<M>(
+        tile,
+        levels,
+        Header { parameters, slopes: levels.book.map(|book| shape::slopes(book, levels.values)), ..usual },
+    );
     if tile.len() > SMALL {
         return fitted;
     }
@@ -139,7 +155,7 @@ pub(super) fn encode<M: Coded>(tile: &Tile, levels: &Levels<'_>) -> Vec<u8> {
 fn encode_with<M: Coded>(tile: &Tile, levels: &Levels<'_>, header: Header) -> Vec<u8> {
     let mut out = Vec::new();
     header.put(&mut out);
-    let mut models = M::new(tile, header);
+    let mut models = M::new(tile, header, levels.book);
     let mut coder = Encoder::after(out);
     for &level in levels.values {
         models.level(&mut coder, level);
@@ -148,13 +164,16 @@ fn encode_with<M: Coded>(tile: &Tile, levels: &Levels<'_>, header: Header) -> Ve
 }
 
 /// The levels of a tile.
-pub(super) fn decode<M: Coded>(tile: &Tile, mut reader: Reader<'_>) -> Result<Vec<i32>, Error> {
+pub(super) fn decode<M: Coded>(tile: &Tile, book: Option<&Book>, mut reader: Reader<'_>) -> Result<Vec<i32>, Error> {
     /// Levels between two looks at how far the coder has read.
     const STRIDE: usize = 4096;
     let header = Header::read(&mut reader)?;
+    if header.ranked != book.is_some() {
+        return Err(reader.malformed("levels are marked as ranks where there is no codebook, or the other way round"));
+    }
     let start = reader.clone();
     let mut coder = Decoder::new(reader.rest());
-    let mut models = M::new(tile, header);
+    let mut models = M::new(tile, header, book);
     let (low, high) = (-header.low.cast_signed(), header.high.cast_signed());
     let mut values = Vec::new();
     while values.len() < tile.len() {
