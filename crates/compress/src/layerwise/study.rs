@@ -39,8 +39,8 @@ pub(crate) fn fitting<'i>(net: &Net, images: &'i [f32], memory: usize) -> Result
 }
 
 impl<'a> Study<'a> {
-    /// Runs the float network on the sampled images, the first of `(n, C, H, W)`, and keeps what the wanted layers put out at the sampled
-    /// positions.
+    /// Runs the float network on the sampled images, the first of `(n, C, H, W)`, and keeps what the wanted layers put
+    /// out at the sampled positions.
     pub fn new(net: &'a Net, images: &[f32], positions: Positions, wanted: &[NodeId]) -> Result<Self, Error> {
         let graph = &net.graph;
         let mut executor = Executor::<f32>::new(net, BATCH, Keep::All)?;
@@ -79,7 +79,7 @@ impl<'a> Study<'a> {
         Ok(study)
     }
 
-    /// The float network's outputs of a classifier for inputs `(samples, inputs)`, without its bias.
+    /// The float network's outputs of a classifier for inputs `(samples, inputs)`, with its bias.
     fn outputs(&self, id: NodeId, x: &[f32]) -> Vec<f32> {
         let Some(weights) = &self.net.weights[id] else { return Vec::new() };
         let taps = weights.len() / weights.dims[0];
