@@ -31,7 +31,7 @@ fn step(net: &Net, steps: usize) -> anyhow::Result<f64> {
     let images: Vec<f32> = (0..BATCH * input).map(|i| (i * 7919 % 255) as f32 - 117.0).collect();
     let labels: Vec<usize> = (0..BATCH).collect();
     let rates = Rates { learn: 1e-3, momentum: 0.9, decay: 0.0, clip: f32::INFINITY };
-    let mut trainer = Trainer::new(net, BATCH, false)?;
+    let mut trainer = Trainer::new(net, BATCH, false, None)?;
     let mut seconds = Vec::new();
     for step in 0..steps + 2 {
         let start = Instant::now();

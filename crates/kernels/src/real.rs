@@ -84,6 +84,8 @@ pub trait Real:
     fn tanh(self) -> Self;
     /// This number to a real power.
     fn powf(self, exponent: Self) -> Self;
+    /// The largest whole number that is not above.
+    fn floor(self) -> Self;
     /// The larger number.
     fn larger(self, other: Self) -> Self {
         if other > self { other } else { self }
@@ -133,6 +135,9 @@ impl Real for f32 {
     }
     fn powf(self, exponent: Self) -> Self {
         f32::powf(self, exponent)
+    }
+    fn floor(self) -> Self {
+        f32::floor(self)
     }
 
     fn pack(a: Mat<'_, f32>) -> PackedA {
@@ -196,6 +201,9 @@ impl Real for f64 {
     }
     fn powf(self, exponent: Self) -> Self {
         f64::powf(self, exponent)
+    }
+    fn floor(self) -> Self {
+        f64::floor(self)
     }
 
     fn pack(a: Mat<'_, f64>) -> Copied {

@@ -55,6 +55,18 @@ impl Fixed {
         Self { bits, frac, signed }
     }
 
+    /// Formats worth trying for numbers of which `largest` is the greatest magnitude: the [covering](Self::covering) one
+    /// and, for few bits, finer ones in which the largest saturate.
+    pub fn candidates(bits: u8, largest: f32) -> impl Iterator<Item = Self> {
+        let widest = Self::covering(bits, true, largest);
+        let finer = match bits {
+            0..=5 => 2,
+            6..=9 => 1,
+            _ => 0,
+        };
+        (0..=finer).map(move |d| Self { frac: widest.frac.saturating_add(d).min(64), ..widest })
+    }
+
     /// The smallest and the largest code.
     pub fn range(&self) -> (i64, i64) {
         scalar::range(self.bits, self.signed)

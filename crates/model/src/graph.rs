@@ -174,6 +174,21 @@ impl Graph {
         *self.heads().last().expect("a graph has nodes")
     }
 
+    /// Refuses another graph unless it has the same layers: names, inputs and shapes of weights.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Graph`].
+    pub fn verify_same(&self, other: &Self) -> Result<(), Error> {
+        let nodes = self.nodes.iter().zip(&other.nodes);
+        let same = self.nodes.len() == other.nodes.len()
+            && nodes.into_iter().all(|(a, b)| a.name == b.name && a.inputs == b.inputs)
+            && (0..self.nodes.len()).all(|id| self.weight_shape(id) == other.weight_shape(id));
+        match same {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::Graph, "two networks that must be alike have different layers")),
+        }
+    }
+
     /// Whether each node takes part in computing `of`.
     pub fn needed_for(&self, of: &[NodeId]) -> Vec<bool> {
         let mut needed = vec![false; self.nodes.len()];

@@ -2,9 +2,10 @@
 
 use synapress_kernels::real::Real;
 use synapress_model::layer::{Memo, Scratch};
-use synapress_model::{Error, ErrorKind, Float, Forward, Graph, Layer, Mode, Net, NodeId, Shape};
+use synapress_model::{Error, ErrorKind, Fixed, Float, Forward, Graph, Layer, Mode, Net, NodeId, Shape};
 
 use crate::plan::{Keep, Plan};
+use crate::rounding::{Rounded, Rounding};
 
 /// Parameters of one node, as numbers.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +30,8 @@ pub struct Executor<T: Real = f32> {
     buffers: Vec<Vec<T>>,
     memos: Vec<Memo<T>>,
     scratch: Scratch<T>,
+    /// For each node the format that its output is rounded to; empty when none is.
+    rounding: Vec<Option<Rounding<T>>>,
 }
 
 /// What a backward pass reads and writes.
@@ -48,6 +51,8 @@ pub struct Parts<'a, T: Real> {
     pub memos: &'a mut [Memo<T>],
     /// Working space of layers.
     pub scratch: &'a mut Scratch<T>,
+    /// How outputs were rounded.
+    pub rounded: Rounded<'a, T>,
 }
 
 impl<T: Real> Executor<T>
@@ -69,6 +74,7 @@ where
             buffers: vec![Vec::new(); plan.lengths.len()],
             memos: (0..count).map(|_| Memo::default()).collect(),
             scratch: Scratch::default(),
+            rounding: Vec::new(),
             parameters: vec![Parameters::default(); count],
             count: 0,
             batch: batch.max(1),
@@ -100,6 +106,26 @@ where
                 wide(&w.bias.values(), &mut self.parameters[id].bias);
             }
         }
+    }
+
+    /// From now on rounds every node's output, the image included, to fixed point of these formats: the values that an
+    /// integer execution computes with, but for what it approximates by tables. Class probabilities stay.
+    ///
+    /// # Panics
+    /// Unless there is a format for each node.
+    pub fn round_outputs(&mut self, formats: &[Fixed]) {
+        assert_eq!(formats.len(), self.graph.nodes().len(), "a format for each node");
+        let of = |(id, &format): (NodeId, &Fixed)| {
+            let node = self.graph.node(id);
+            let done = self.plan.in_place[id] && format == formats[node.inputs[0]];
+            let rounds = !node.layer.keeps_format() && node.layer.loss_weight().is_none() && !done;
+            // Where another format has overwritten the output it no longer tells what saturated.
+            let overwritten =
+                |r: NodeId| self.plan.in_place[r] && self.graph.node(r).inputs[0] == id && formats[r] != format;
+            let passes_all = (0..formats.len()).any(overwritten);
+            rounds.then(|| Rounding::new(format, passes_all))
+        };
+        self.rounding = formats.iter().enumerate().map(of).collect();
     }
 
     /// Shape of the input image.
@@ -135,6 +161,9 @@ where
         let buffer = &mut self.buffers[at];
         buffer.resize(buffer.len().max(n * len), T::default());
         buffer[..n * len].copy_from_slice(images);
+        if let Some(Some(rounding)) = self.rounding.get(self.input) {
+            rounding.apply(&mut buffer[..n * len]);
+        }
         for id in 0..self.graph.nodes().len() {
             if id != self.input && self.plan.needed[id] {
                 self.run(id, mode);
@@ -183,6 +212,9 @@ where
                 }
             },
         });
+        if let Some(Some(rounding)) = self.rounding.get(id) {
+            rounding.apply(&mut output[..n * shape.len()]);
+        }
         self.buffers[at] = output;
     }
 
@@ -202,6 +234,7 @@ where
             parameters: &mut self.parameters,
             memos: &mut self.memos,
             scratch: &mut self.scratch,
+            rounded: Rounded(&self.rounding),
         }
     }
 }

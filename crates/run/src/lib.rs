@@ -4,8 +4,10 @@
 
 mod float;
 mod plan;
+mod rounding;
 mod session;
 
 pub use float::{Executor, Parameters, Parts};
 pub use plan::{Keep, Plan};
+pub use rounding::Rounded;
 pub use session::{Session, definition};

@@ -49,7 +49,8 @@ impl Run for Demo {
         let settings = format!("demo {} {:?} {:?}", self.seed, demo.retrain, demo.recipe);
         let done = bench.work_without_evaluation(&target, &settings, &training, Keeping::default(), |job| {
             let work = job.work;
-            let net = work.stage("train", || job.retrain("train", &bench.net, &bench.net, false, &demo.retrain))?;
+            let net =
+                work.stage("train", || job.retrain("train", &bench.net, &bench.net, false, None, &demo.retrain))?;
             let validation = bench.validation.as_ref().unwrap_or(job.calibration);
             let outcome = job.compress(&net, validation, &demo.recipe)?;
             let text = outcome.report.to_table();

@@ -1,6 +1,7 @@
 //! `group`: synapse grouping (SG), with index widths given or searched, and centroids trained.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -27,6 +28,8 @@ enum Start {
     /// Drawn far from one another, by the seed (k-means++)
     #[value(name = "kmeans++", alias = "plus-plus")]
     PlusPlus,
+    /// Nowhere: the centroids of the least squared error are computed
+    Optimal,
 }
 
 /// Let the weights of a layer share its own few centroids (SG), and train these
@@ -55,6 +58,9 @@ pub struct Group {
     /// Where centroids start
     #[arg(long, value_enum, default_value_t = Start::Linear)]
     init: Start,
+    /// Fit the groups to layer outputs on so many images of --data; every weight takes the nearest centroid otherwise
+    #[arg(long, value_name = "N", requires = "data", conflicts_with = "search")]
+    fit_images: Option<NonZeroUsize>,
     #[command(flatten)]
     material: Material,
     #[command(flatten)]
@@ -83,7 +89,7 @@ impl Run for Group {
         let float = self.teaching.teacher(&bench.net)?;
         let describe = format!("group {settings:?} {retrain:?} {:?}", self.teaching);
         let done = bench.work(&self.target, &describe, &self.training, self.keeping, |job| {
-            let net = job.group("group", &bench.net, &float, &settings, &retrain)?;
+            let net = job.group("group", &bench.net, &float, &settings, None, &retrain)?;
             let (json, text) = report(&net);
             Ok((net, json, text))
         })?;
@@ -102,8 +108,10 @@ impl Group {
                 Start::Linear => Init::Linear,
                 Start::Density => Init::Density,
                 Start::PlusPlus => Init::PlusPlus,
+                Start::Optimal => Init::Optimal,
             },
             seed,
+            fit: self.fit_images.map(|n| recipe::Fit { images: n.get(), ..recipe::Fit::default() }),
             ..recipe::Group::default()
         }
     }

@@ -1,13 +1,16 @@
 //! `quantize`: synapse quantization (SQ), with bit widths given or searched. The result is integers.
 
+use std::num::NonZeroUsize;
+
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use synapress_compress::recipe;
+use synapress_compress::train::Options;
 use synapress_model::Net;
 
 use super::Run;
-use crate::job::{Keeping, Material};
+use crate::job::{Keeping, Material, Teaching};
 use crate::model::{Source, Target};
 use crate::output::{Output, table};
 use crate::training::Training;
@@ -23,7 +26,9 @@ enum Range {
 
 /// Turn weights and layer outputs into integers of dynamic fixed point (SQ)
 ///
-/// Ranges are those that the network has on the images of --data. Accuracy is that of the integers.
+/// Ranges are those that the network has on the images of --data. Accuracy is that of the integers. With --steps the
+/// network is retrained through the integers: weights or centroids, and biases, learn while all that is computed is
+/// rounded.
 #[derive(Args, Debug)]
 pub struct Quantize {
     #[command(flatten)]
@@ -54,8 +59,16 @@ pub struct Quantize {
     /// Calibration images of range analysis
     #[arg(long, value_name = "N", default_value_t = 64)]
     range_images: usize,
+    /// Round weights such that layer outputs stay, on so many images of --data; every weight takes the nearest code
+    /// otherwise
+    #[arg(long, value_name = "N", conflicts_with = "search")]
+    fit_images: Option<NonZeroUsize>,
     #[command(flatten)]
     material: Material,
+    #[command(flatten)]
+    teaching: Teaching,
+    #[command(flatten)]
+    training: Training,
     #[command(flatten)]
     keeping: Keeping,
     #[command(flatten)]
@@ -70,9 +83,13 @@ impl Run for Quantize {
         let bench = self.material.bench(self.source.open_complete()?)?;
         bench.calibration("quantization")?;
         let settings = self.settings();
-        let describe = format!("quantize {settings:?}");
-        let done = bench.work(&self.target, &describe, &Training::default(), self.keeping, |job| {
-            let net = job.quantize("quantize", &bench.net, &settings)?;
+        let images = bench.calibration.as_ref().map_or(0, |d| d.len());
+        let base = Options { steps: 0, learning_rate: 1e-4, ..Options::default() };
+        let retrain = self.training.retrain(images, base, self.teaching.from_labels)?;
+        let float = self.teaching.teacher(&bench.net)?;
+        let describe = format!("quantize {settings:?} {retrain:?} {:?}", self.teaching);
+        let done = bench.work(&self.target, &describe, &self.training, self.keeping, |job| {
+            let net = job.quantize("quantize", &bench.net, &float, &settings, &retrain)?;
             let (json, text) = report(&net);
             Ok((net, json, text))
         })?;
@@ -95,6 +112,7 @@ impl Quantize {
                 Range::SquaredError => recipe::Range::SquaredError,
             },
             images: Some(self.range_images.max(1)),
+            fit: self.fit_images.map(|n| recipe::Fit { images: n.get(), ..recipe::Fit::default() }),
             ..recipe::Quantize::default()
         }
     }

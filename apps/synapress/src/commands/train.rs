@@ -62,7 +62,7 @@ impl Run for Train {
         let (steps, batch) = (retrain.steps.unwrap_or(0), retrain.batch.unwrap_or(0));
         let settings = format!("train {retrain:?} {hold_zeros} {:?}", self.teaching);
         let done = bench.work(&self.target, &settings, &self.training, self.keeping, |job| {
-            let mut net = job.retrain("train", &bench.net, &teacher, hold_zeros, &retrain)?;
+            let mut net = job.retrain("train", &bench.net, &teacher, hold_zeros, None, &retrain)?;
             net.about.history.push(format!("train for {steps} steps of {batch} images"));
             let json = json!({ "steps": steps, "images": images });
             Ok((net, json, format!("trained for {steps} steps of {batch} images")))

@@ -4,9 +4,11 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 
+use super::optimal;
 use super::sorted::Sorted;
 
-/// Where the centroids of a layer start (Han et al. 2016, section 3.2).
+/// Where the centroids of a layer start before Lloyd's refinement (Han et al. 2016, section 3.2), or that there is no
+/// need of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Init {
@@ -19,6 +21,8 @@ pub enum Init {
     /// (k-means++, Arthur and Vassilvitskii 2007), by the seed.
     #[serde(rename = "kmeans++")]
     PlusPlus,
+    /// Nowhere to start from: the centroids of the least squared error are computed.
+    Optimal,
 }
 
 /// At most `k` centroids of the numbers, ascending and distinct, none of them zero. When there are no more than `k`
@@ -27,12 +31,15 @@ pub(super) fn centroids(data: &Sorted, k: usize, init: Init, iterations: usize, 
     if let Some(distinct) = data.distinct(k) {
         return distinct;
     }
-    let mut centres = match init {
+    let start = match init {
         Init::Linear => linear(data, k),
         Init::Density => density(data, k),
         Init::PlusPlus => plus_plus(data, k, seed),
+        Init::Optimal => Vec::new(),
     };
-    let mut cuts = filled(data, cut(data, &centres), k);
+    let first = if init == Init::Optimal { optimal::cuts(data, k) } else { cut(data, &start) };
+    let mut centres = start;
+    let mut cuts = filled(data, first, k);
     for _ in 0..iterations {
         means(data, &cuts, &mut centres);
         let next = filled(data, cut(data, &centres), k);

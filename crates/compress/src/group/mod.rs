@@ -2,9 +2,12 @@
 //!
 //! Every weight becomes an index into the layer's centroid set (codebook). Entry 0 is zero and belongs to the pruned
 //! weights alone, so that a layer of `b` index bits has `2^b - 1` centroids besides it (Han et al. 2016, section 3).
-//! Which index width a layer takes may be [searched](search). Training the centroids is not done here.
+//! Which index width a layer takes may be [searched](search),
+//! and which centroid a weight takes be [fitted](fit) to the layer's outputs. Training the centroids is not done here.
 
+pub mod fit;
 mod kmeans;
+mod optimal;
 pub mod search;
 mod sorted;
 
@@ -41,6 +44,15 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Refuses names of no layer and widths out of range.
+    fn check(&self, net: &Net) -> Result<(), Error> {
+        for name in self.layers.keys() {
+            layer_named(net, name)?;
+            self.bits_of(name)?;
+        }
+        Ok(())
+    }
+
     /// The index width of a layer.
     ///
     /// # Errors
@@ -62,10 +74,7 @@ impl Options {
 /// [`ErrorKind::Attribute`] for an index width out of range or a name that is no layer's; [`ErrorKind::Weights`] when
 /// a layer has no weights; [`ErrorKind::Format`] when it is quantized already.
 pub fn group(net: &Net, options: &Options) -> Result<Net, Error> {
-    for name in options.layers.keys() {
-        layer_named(net, name)?;
-        options.bits_of(name)?;
-    }
+    options.check(net)?;
     let mut grouped = net.clone();
     for id in net.synaptic() {
         let name = &net.graph.node(id).name;

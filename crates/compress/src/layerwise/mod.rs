@@ -9,6 +9,7 @@ mod inverse;
 pub(crate) mod normal;
 mod pooled;
 pub(crate) mod probe;
+pub(crate) mod problem;
 pub(crate) mod samples;
 pub(crate) mod study;
 pub(crate) mod walk;

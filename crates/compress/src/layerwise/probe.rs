@@ -57,12 +57,9 @@ impl<'a> Probe<'a> {
     /// weights and all behind it are the float network's. The walk, over at least these images, stays where it is.
     pub fn divergence(&self, walk: &Walk<'_>, id: NodeId, weights: &Weights) -> f64 {
         let mut walk = walk.fork(self.images.clone());
-        walk.run(id, &weights.values(), &weights.bias.values());
+        walk.run(id, Some(weights));
         for id in id + 1..=self.logits {
-            match &self.net.weights[id] {
-                Some(w) => walk.run(id, &w.values(), &w.bias.values()),
-                None => walk.run(id, &[], &[]),
-            }
+            walk.run(id, self.net.weights[id].as_ref());
         }
         self.distance(&self.probabilities(walk.output(self.logits)))
     }
@@ -102,10 +99,7 @@ mod tests {
                 let found = probe.divergence(&walk, id, &other);
                 assert!(wanted > 1e-4 && (found - wanted).abs() < 1e-4 * wanted, "{id}: {found} {wanted}");
             }
-            match &net.weights[id] {
-                Some(w) => walk.run(id, &w.values(), &w.bias.values()),
-                None => walk.run(id, &[], &[]),
-            }
+            walk.run(id, net.weights[id].as_ref());
         }
     }
 }

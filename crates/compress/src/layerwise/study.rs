@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use synapress_kernels::real::{Left, Mat, Real};
 use synapress_model::linear::Linear;
-use synapress_model::{Error, ErrorKind, Mode, Net, NodeId};
+use synapress_model::{Error, ErrorKind, Form, Mode, Net, NodeId};
 use synapress_run::{Executor, Keep};
 
 use super::pooled;
 use super::samples::Positions;
 use super::walk::{Walk, peak};
+use crate::prune::weights_of;
 
 /// Images of one pass of the float network.
 const BATCH: usize = 8;
@@ -36,6 +37,19 @@ pub(crate) fn fitting<'i>(net: &Net, images: &'i [f32], memory: usize) -> Result
     }
     let most = (memory / (peak(&net.graph) * size_of::<f32>()).max(1)).max(1);
     Ok(&images[..images.len().min(most * len)])
+}
+
+/// The convolution and fully connected layers that the class scores need, each of which must still be dense: `advice`
+/// says what to do about one that is not.
+pub(crate) fn dense_layers(net: &Net, advice: &str) -> Result<Vec<NodeId>, Error> {
+    let needed = net.graph.needed_for(&[net.graph.output()]);
+    for id in net.synaptic() {
+        if !matches!(weights_of(net, id)?.form, Form::Dense(_)) {
+            let message = format!("the layer is grouped or quantized already; {advice}");
+            return Err(Error::new(ErrorKind::Format, message).at_layer(&net.graph.node(id).name));
+        }
+    }
+    Ok(net.synaptic().into_iter().filter(|&id| needed[id]).collect())
 }
 
 impl<'a> Study<'a> {
@@ -199,10 +213,7 @@ mod tests {
                 assert!(x[..7].iter().zip(&real[..7]).all(|(a, b)| (a - b).abs() < 1e-5));
                 assert!(x[7..14].iter().zip(&real[..7]).any(|(a, b)| (a - b).abs() > 1e-3));
             }
-            match &net.weights[node] {
-                Some(w) => walk.run(node, &w.values(), &w.bias.values()),
-                None => walk.run(node, &[], &[]),
-            }
+            walk.run(node, net.weights[node].as_ref());
         }
     }
 

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use synapress_model::layer::{Memo, Scratch};
-use synapress_model::{Float, Forward, Graph, Layer, Mode, NodeId};
+use synapress_model::{Float, Forward, Graph, Layer, Mode, NodeId, Weights};
 
 /// Images of one pass of a layer.
 const BATCH: usize = 16;
@@ -97,15 +97,16 @@ impl<'g> Walk<'g> {
         &mut self.outputs[id]
     }
 
-    /// Runs a node over all images and drops what nobody reads any more. Does nothing for the input and for nodes
+    /// Runs a node with its weights, if it has any, over all images and drops what nobody reads any more. Does nothing for the input and for nodes
     /// that the class scores do not need.
-    pub fn run(&mut self, id: NodeId, weights: &[f32], bias: &[f32]) {
+    pub fn run(&mut self, id: NodeId, weights: Option<&Weights>) {
         let node = self.graph.node(id);
         if !self.needed[id] || node.inputs.is_empty() {
             return;
         }
         let shape = self.graph.shape(id);
         let input_shapes = self.graph.input_shapes(id);
+        let (values, bias) = weights.map_or_else(Default::default, |w| (w.values(), w.bias.values()));
         let in_place = takes_over(self.graph, id, &self.readers);
         let mut output = if in_place {
             std::mem::take(&mut self.outputs[node.inputs[0]])
@@ -113,7 +114,7 @@ impl<'g> Walk<'g> {
             vec![0.0; self.images * shape.len()]
         };
         if !(in_place && node.layer.is_view()) {
-            self.compute(&*node.layer, id, &mut output, &input_shapes, in_place, weights, bias);
+            self.compute(&*node.layer, id, &mut output, &input_shapes, in_place, &values, &bias);
         }
         self.outputs[id] = output;
         for &i in &node.inputs {
@@ -172,7 +173,6 @@ impl<'g> Walk<'g> {
 mod tests {
     use super::*;
     use crate::prune::tests::{numbers, small_net};
-    use crate::prune::weights_of;
     use synapress_run::{Executor, Keep};
 
     #[test]
@@ -181,10 +181,7 @@ mod tests {
         let images = numbers(37 * 4 * 81, 9);
         let mut walk = Walk::new(&net.graph, net.graph.input().unwrap(), &images);
         for id in 0..net.graph.nodes().len() {
-            match weights_of(&net, id) {
-                Ok(w) => walk.run(id, &w.values(), &w.bias.values()),
-                Err(_) => walk.run(id, &[], &[]),
-            }
+            walk.run(id, net.weights[id].as_ref());
         }
         let mut executor = Executor::<f32>::new(&net, 37, Keep::Output).unwrap();
         let scores = executor.forward(&images, Mode::Infer);

@@ -1,6 +1,7 @@
 //! Hierarchical compression as a whole: a network, a recipe and images in; the compressed network and the table of the
 //! paper out.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use synapress_code as code;
@@ -45,21 +46,27 @@ impl Job<'_> {
             Some(_) => self.pruned(&start, recipe)?,
         };
         let pruned = levels.last().unwrap_or(&start);
-        // Grouped networks serve two rows each.
-        let (mut grouped, mut last) = ([None, None], start.clone());
+        // A grouped network can serve two rows.
+        let (mut grouped, mut last) = (BTreeMap::new(), start.clone());
         for stage in recipe.stages() {
             let base = if stage.name().contains("SP") { pruned } else { &start };
             let mut made = base.clone();
             if stage.name().contains("SG") {
-                let slot = &mut grouped[usize::from(stage.name().contains("SP"))];
-                made = match slot.take() {
-                    Some(made) => made,
-                    None => self.grouped(stage, base, net, recipe)?,
+                let widths = recipe.widths().filter(|_| stage.name().contains("SQ"));
+                let name = match (stage.name().contains("SP"), widths) {
+                    (true, None) => "group",
+                    (true, Some(_)) => "group-integers",
+                    (false, None) => "group-unpruned",
+                    (false, Some(_)) => "group-unpruned-integers",
                 };
-                *slot = Some(made.clone());
+                made = match grouped.get(name) {
+                    Some(made) => Made::clone(made),
+                    None => self.grouped(name, widths, base, net, recipe)?,
+                };
+                grouped.insert(name, made.clone());
             }
             if stage.name().contains("SQ") {
-                made = self.quantized(stage, &made, recipe)?;
+                made = self.quantized(stage, &made, net, recipe)?;
             }
             if stage == Stage::Pruned {
                 for (at, level) in levels.iter().enumerate() {
@@ -96,24 +103,30 @@ impl Job<'_> {
         Ok(levels.into_iter().enumerate().map(made).collect())
     }
 
-    fn grouped(&mut self, stage: Stage, base: &Made, float: &Net, recipe: &Recipe) -> Result<Made, Error> {
+    fn grouped(
+        &mut self,
+        name: &str,
+        widths: Option<[u8; 2]>,
+        base: &Made,
+        float: &Net,
+        recipe: &Recipe,
+    ) -> Result<Made, Error> {
         let Some(settings) = &recipe.group else { return Ok(base.clone()) };
         let retrain = recipe.group_retrain();
         let clock = Instant::now();
-        let name = if stage.name().contains("SP") { "group" } else { "group-unpruned" };
-        let net = self.group(name, &base.net, float, settings, &retrain)?;
+        let net = self.group(name, &base.net, float, settings, widths, &retrain)?;
         let seconds = self.seconds(name, clock)?;
         Ok(Made { net, effort: effort(base.effort, &[retrain]), seconds: base.seconds + seconds })
     }
 
-    fn quantized(&mut self, stage: Stage, base: &Made, recipe: &Recipe) -> Result<Made, Error> {
+    fn quantized(&mut self, stage: Stage, base: &Made, float: &Net, recipe: &Recipe) -> Result<Made, Error> {
         let Some(settings) = &recipe.quantize else { return Ok(base.clone()) };
         let name = format!("quantize-{stage}");
         let clock = Instant::now();
-        let net = self.quantize(&name, &base.net, settings)?;
+        let retrain = recipe.quantize_retrain();
+        let net = self.quantize(&name, &base.net, float, settings, &retrain)?;
         let seconds = self.seconds(&name, clock)?;
-        let effort = if base.effort == Effort::Retrained { Effort::Retrained } else { Effort::Calibration };
-        Ok(Made { net, effort, seconds: base.seconds + seconds })
+        Ok(Made { net, effort: effort(base.effort, &[retrain]), seconds: base.seconds + seconds })
     }
 
     /// How long a stage took when it was done: of a job that was interrupted, what came after.
@@ -160,7 +173,7 @@ impl Job<'_> {
 }
 
 /// What a stage was made with, from what came before it.
-fn effort(before: Effort, retrain: &[Retrain]) -> Effort {
+pub(super) fn effort(before: Effort, retrain: &[Retrain]) -> Effort {
     match retrain.iter().any(|r| r.steps.unwrap_or(0) > 0) || before == Effort::Retrained {
         true => Effort::Retrained,
         false => Effort::Calibration,

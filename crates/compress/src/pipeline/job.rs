@@ -78,7 +78,8 @@ impl Job<'_> {
     }
 
     /// Retrains a network from the scores of its teacher or, if `retrain` says so, from true labels. `name` is the
-    /// stage, by which the checkpoint is called; no steps leave the network as it is.
+    /// stage, by which the checkpoint is called; no steps leave the network as it is. With `through` it is trained
+    /// through the integers of that network.
     ///
     /// # Errors
     /// As [`train::train`]; [`Error::Stopped`] when the job is to stop.
@@ -88,6 +89,7 @@ impl Job<'_> {
         net: &Net,
         teacher: &Net,
         hold_zeros: bool,
+        through: Option<&Net>,
         retrain: &Retrain,
     ) -> Result<Net, Error> {
         let teacher = (!retrain.labels.unwrap_or(false)).then_some(teacher);
@@ -105,7 +107,8 @@ impl Job<'_> {
             let remark = format!("steps, loss {:.4}, {:.0} s left", p.loss, p.seconds_left);
             watch(Event { doing: &doing, done: p.step, all: p.steps, remark })
         };
-        let trained = train::train(net, teacher, &mut images, hold_zeros, options, checkpoint.as_ref(), &mut progress);
+        let checkpoint = checkpoint.as_ref();
+        let trained = train::train(net, teacher, &mut images, hold_zeros, through, options, checkpoint, &mut progress);
         match trained {
             Err(Fault::Stopped { .. }) => Err(Error::Stopped),
             other => Ok(other?),

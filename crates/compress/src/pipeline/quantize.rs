@@ -1,25 +1,65 @@
 //! Quantization as a job: range analysis on calibration images, and widths that top-1 of the integers judges.
 
-use synapress_model::Net;
+use synapress_model::{Form, Net};
 
 use super::{Error, Job, Judge};
 use crate::quantize::search::{Search, search};
-use crate::quantize::{self, Calibration, Options};
-use crate::recipe::{self, Quantize};
+use crate::quantize::{self, Calibration, Options, requantize, with_biases};
+use crate::recipe::{self, Fit, Quantize, Retrain};
 
 /// Calibration images of range analysis, unless a recipe says otherwise.
 const IMAGES: usize = 64;
 
 impl Job<'_> {
-    /// Quantizes a network; widths that `settings` leaves open are searched. `name` is what the stage is kept as.
+    /// Quantizes a network; widths that `settings` leaves open are searched. Then, if `retrain` asks for steps, the
+    /// network is retrained through these integers, `float` being the teacher, and takes them again. `name` is what the
+    /// stage is kept as.
     ///
     /// # Errors
-    /// Those of the steps, [`Error::Settings`] for a retraining of integers, and [`Error::Stopped`].
-    pub fn quantize(&mut self, name: &str, net: &Net, settings: &Quantize) -> Result<Net, Error> {
-        if settings.retrain.steps.unwrap_or(0) > 0 {
-            let message = "quantize.retrain: integers cannot be retrained; retrain in the stages before";
-            return Err(Error::Settings(message.to_owned()));
+    /// Those of the steps, and [`Error::Stopped`].
+    pub fn quantize(
+        &mut self,
+        name: &str,
+        net: &Net,
+        float: &Net,
+        settings: &Quantize,
+        retrain: &Retrain,
+    ) -> Result<Net, Error> {
+        let work = self.work;
+        let steps = retrain.steps.unwrap_or(0);
+        let fitted;
+        let mut net = net;
+        if let (Some(fit), Some(_), Some(_)) = (&settings.fit, settings.conv_bits, settings.fc_bits)
+            && !net.weights.iter().flatten().any(|w| matches!(w.form, Form::Coded { .. }))
+        {
+            fitted = work.stage(&format!("{name}-fitted"), || self.compensate(net, float, settings, fit))?;
+            net = &fitted;
         }
+        if steps == 0 {
+            return self.integers(name, net, settings);
+        }
+        let integers = self.integers(&format!("{name}-start"), net, settings)?;
+        work.stage(name, || {
+            let start = with_biases(net, &integers)?;
+            let trained = self.retrain(name, &start, float, true, Some(&integers), retrain)?;
+            let mut made = requantize(&trained, &integers)?;
+            made.about.history = integers.about.history.clone();
+            made.about.history.push(format!("retrain through the integers, {steps} steps"));
+            Ok(made)
+        })
+    }
+
+    fn compensate(&mut self, net: &Net, float: &Net, settings: &Quantize, fit: &Fit) -> Result<Net, Error> {
+        let (images, _) = self.images(fit.images, net.graph.shape(net.graph.input()?))?;
+        let (all, mut done) = (net.synaptic().len(), 0);
+        Ok(quantize::compensate(float, net, &images, &options(settings), &fit.into(), &mut |layer| {
+            done += 1;
+            // It is done soon; whoever wants to stop is asked again before the next stage.
+            let _ = self.tell("rounding weights", done, all, format!("layers, {layer}"));
+        })?)
+    }
+
+    fn integers(&mut self, name: &str, net: &Net, settings: &Quantize) -> Result<Net, Error> {
         let work = self.work;
         work.stage(name, || {
             self.tell("range analysis", 0, 1, "")?;

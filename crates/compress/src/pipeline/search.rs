@@ -80,7 +80,7 @@ impl Steps for Pruning<'_, '_, '_> {
     fn retrain(&mut self, net: &Net, round: usize) -> Result<Net, Error> {
         let work = self.job.work;
         let name = format!("search-{round}");
-        work.stage(&name, || self.job.retrain(&name, net, self.float, true, self.retrain))
+        work.stage(&name, || self.job.retrain(&name, net, self.float, true, None, self.retrain))
     }
 
     fn tried(&mut self, tried: &Try) -> Result<(), Error> {

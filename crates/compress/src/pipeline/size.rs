@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use synapress_code as code;
 use synapress_model::Net;
 
-use super::compress::Made;
+use super::compress::{Made, effort};
 use super::{Error, Job, Outcome};
 use crate::data::Dataset;
 use crate::rate::{self, At, Bench, Scales};
@@ -24,8 +24,19 @@ pub struct Size {
     pub rate: rate::Options,
     /// Bit width of layer outputs.
     pub output_bits: u8,
-    /// How centroids and biases are trained at the end.
+    /// How centroids and biases are trained at the end, through the integers.
     pub retrain: Retrain,
+}
+
+impl Size {
+    fn quantize(&self) -> Quantize {
+        Quantize {
+            conv_bits: Some(self.rate.bits),
+            fc_bits: Some(self.rate.bits),
+            output_bits: Some(self.output_bits),
+            ..Quantize::default()
+        }
+    }
 }
 
 /// Relative error that sensitivity is first measured at.
@@ -63,14 +74,14 @@ impl Job<'_> {
         // Sensitivity depends on the size of the error: once more near the target.
         let scales = self.scales("scales-2", bench, At::Price(coarse.price, &scales))?;
         let found = self.search_price("fine", bench, size, &scales, NEAR, Some(coarse.price))?;
-        let mut coded = self.priced("fine", bench, &scales, found.price)?;
-        let mut effort = Effort::Calibration;
-        if size.retrain.steps.unwrap_or(0) > 0 {
-            let work = self.work;
-            coded = work.stage("retrained", || self.retrain("retrained", &coded, net, true, &size.retrain))?;
-            effort = Effort::Retrained;
+        let coded = self.priced("fine", bench, &scales, found.price)?;
+        let mut made = self.quantize("quantized", &coded, net, &size.quantize(), &size.retrain)?;
+        let mut effort = effort(Effort::Calibration, std::slice::from_ref(&size.retrain));
+        if effort == Effort::Retrained && code::encode(&made, &code::Options::default())?.len() as u64 > size.bytes {
+            // Other biases and centroids can take more bytes than there was room left for.
+            made = self.quantize("not-retrained", &coded, net, &size.quantize(), &Retrain::default())?;
+            effort = Effort::Calibration;
         }
-        let made = self.integers("quantized", &coded, size)?;
         let seconds = self.work.value("seconds", || Ok(clock.elapsed().as_secs_f64()))?;
         let evaluation = self.measure_against("quantized", &made, validation, Some(&baseline))?;
         let made = Made { net: made, effort, seconds };
@@ -112,16 +123,6 @@ impl Job<'_> {
         })
     }
 
-    fn integers(&mut self, name: &str, net: &Net, size: &Size) -> Result<Net, Error> {
-        let settings = Quantize {
-            conv_bits: Some(size.rate.bits),
-            fc_bits: Some(size.rate.bits),
-            output_bits: Some(size.output_bits),
-            ..Quantize::default()
-        };
-        self.quantize(name, net, &settings)
-    }
-
     /// A price at which the file is at most as large as wanted, and by no more than `near` of it smaller if that is
     /// found soon.
     fn search_price(
@@ -133,26 +134,29 @@ impl Job<'_> {
         near: f64,
         first: Option<f64>,
     ) -> Result<Pass, Error> {
+        // Retraining makes biases and centroids that are a little longer.
+        let room = if size.retrain.steps.unwrap_or(0) > 0 { size.bytes - size.bytes / 300 } else { size.bytes };
         // A tenth of a nat, halved with every half bit a weight.
         let guess = 0.14 / bench.net().parameters().max(1) as f64;
         let mut passes: Vec<Pass> = Vec::new();
         while passes.len() < PASSES {
-            let price = next_price(&passes, size.bytes, near).unwrap_or(first.unwrap_or(guess));
+            let price = next_price(&passes, room, near).unwrap_or(first.unwrap_or(guess));
             let (work, number) = (self.work, passes.len() + 1);
             let pass: Pass = work.value(&format!("{name}-pass-{number}"), || {
                 let coded = self.priced(name, bench, scales, price)?;
-                let made = self.integers(&format!("{name}-{price:e}-integers"), &coded, size)?;
+                let integers = format!("{name}-{price:e}-integers");
+                let made = self.quantize(&integers, &coded, bench.net(), &size.quantize(), &Retrain::default())?;
                 let bytes = code::encode(&made, &code::Options::default())?.len() as u64;
                 self.tell("searching the price", number, PASSES, format!("passes, {price:.2e}: {bytes} bytes"))?;
                 Ok(Pass { price, bytes })
             })?;
             passes.push(pass);
-            let wanted = size.bytes as f64;
+            let wanted = room as f64;
             if (1.0 - near..=1.0).contains(&(pass.bytes as f64 / wanted)) {
                 break;
             }
         }
-        let fits = passes.into_iter().filter(|p| p.bytes <= size.bytes);
+        let fits = passes.into_iter().filter(|p| p.bytes <= room);
         fits.max_by_key(|p| p.bytes).ok_or_else(|| {
             let message = "no price of a bit makes the file as small as asked for; ask for more bytes";
             Error::Settings(message.to_owned())

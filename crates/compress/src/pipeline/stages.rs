@@ -5,7 +5,7 @@ use synapress_model::Net;
 use super::{Error, Job, Judge};
 use crate::group;
 use crate::prune::{self, Ratios, Target, resolve};
-use crate::recipe::{Group, Prune, Retrain, Sensitivity};
+use crate::recipe::{Fit, Group, Prune, Retrain, Sensitivity};
 
 /// Which weights fall in a round.
 enum Fall {
@@ -108,7 +108,7 @@ impl Job<'_> {
                 Some(resolve) => self.resolve(name, float, &pruned, resolve.images, &resolve.into()),
             }
         })?;
-        work.stage(name, || self.retrain(name, &solved, float, true, retrain))
+        work.stage(name, || self.retrain(name, &solved, float, true, None, retrain))
     }
 
     /// Re-solves the survivors of a pruned network.
@@ -135,7 +135,8 @@ impl Job<'_> {
     }
 
     /// Groups a network's weights, with index widths given or searched, and trains the centroids. `float` is the
-    /// teacher, `name` what the stage is kept as.
+    /// teacher, `name` what the stage is kept as. `widths` are those that convolution and fully connected weights are to
+    /// be quantized with, if centroids are to be fitted with these in mind.
     ///
     /// # Errors
     /// Those of the steps, and [`Error::Stopped`].
@@ -145,11 +146,15 @@ impl Job<'_> {
         net: &Net,
         float: &Net,
         settings: &Group,
+        widths: Option<[u8; 2]>,
         retrain: &Retrain,
     ) -> Result<Net, Error> {
         let work = self.work;
         let grouped = work.stage(&format!("{name}-start"), || {
             let options = group::Options::from(settings);
+            if let Some(fit) = &settings.fit {
+                return self.fit_groups(net, float, &options, fit, widths);
+            }
             let Some(search) = &settings.search else {
                 self.tell("grouping", 0, 1, "")?;
                 return Ok(group::group(net, &options)?);
@@ -162,11 +167,32 @@ impl Job<'_> {
             })?;
             Ok(found.net)
         })?;
-        let mut at = work.stage(name, || self.retrain(name, &grouped, float, true, retrain))?;
+        let mut at = work.stage(name, || self.retrain(name, &grouped, float, true, None, retrain))?;
         if let Some(widths) = group::widths(&at) {
             at.about.history.push(format!("group to {:.2} bits an index (mean over layers)", widths.mean));
         }
         Ok(at)
+    }
+}
+
+impl Job<'_> {
+    fn fit_groups(
+        &mut self,
+        net: &Net,
+        float: &Net,
+        options: &group::Options,
+        fit: &Fit,
+        widths: Option<[u8; 2]>,
+    ) -> Result<Net, Error> {
+        let (images, _) = self.images(fit.images, net.graph.shape(net.graph.input()?))?;
+        let how = group::fit::Fit { look: fit.into(), widths, price: fit.price };
+        let (all, mut done) = (net.synaptic().len(), 0);
+        Ok(group::fit::fit(float, net, &images, options, &how, &mut |layer| {
+            done += 1;
+            let remark = layer.error.map_or(String::new(), |e| format!(": {:.3}% error", 100.0 * e));
+            // It is done soon; whoever wants to stop is asked again before the next stage.
+            let _ = self.tell("fitting groups", done, all, format!("layers, {}{remark}", layer.name));
+        })?)
     }
 }
 

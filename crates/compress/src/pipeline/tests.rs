@@ -64,6 +64,7 @@ const RECIPE: &str = "
     fc_bits = 6
     output_bits = 8
     images = 8
+    retrain = { steps = 4 }
     [retrain]
     batch = 8
     learning_rate = 0.01

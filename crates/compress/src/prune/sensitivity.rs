@@ -6,15 +6,15 @@
 //! cost the same in all layers (Lagrange; Shoham and Gersho 1988).
 
 use serde::{Deserialize, Serialize};
-use synapress_model::{Error, ErrorKind, Form, Net, NodeId, Weights};
+use synapress_model::{Error, ErrorKind, Form, Net, Weights};
 
+use super::Target;
 use super::allocate::checked;
 use super::resolve::choose::{Score, gradually};
-use super::{Target, weights_of};
 use crate::layerwise::normal::Normal;
 use crate::layerwise::probe::{self, Probe};
 use crate::layerwise::samples::Positions;
-use crate::layerwise::study::{Study, fitting};
+use crate::layerwise::study::{Study, dense_layers, fitting};
 use crate::layerwise::walk::Walk;
 
 /// How sensitivity is measured.
@@ -97,13 +97,14 @@ pub fn measure(
     options: &Options,
     progress: &mut dyn FnMut(&Curve),
 ) -> Result<Sensitivity, Error> {
-    let (input, len) = check(net, images, options)?;
+    net.verify()?;
+    check(options)?;
+    let layers = dense_layers(net, "measure before that")?;
     let images = fitting(net, images, options.memory)?;
-    let count = images.len() / len;
+    let input = net.graph.input()?;
+    let count = images.len() / net.graph.shape(input).len();
     let (fitted, probes) = probe::split(count, options.images);
     let positions = Positions { images: fitted, most: options.positions.max(1), seed: options.seed };
-    let needed = net.graph.needed_for(&[net.graph.output()]);
-    let layers: Vec<NodeId> = net.synaptic().into_iter().filter(|&id| needed[id]).collect();
     let mut study = Study::new(net, images, positions, &layers)?;
     let probe = Probe::new(net, images, probes)?;
     let mut walk = Walk::new(&net.graph, input, images);
@@ -144,35 +145,19 @@ pub fn measure(
             progress(&curve);
             curves.push(curve);
         }
-        match &net.weights[id] {
-            Some(w) => walk.run(id, &w.values(), &w.bias.values()),
-            None => walk.run(id, &[], &[]),
-        }
+        walk.run(id, net.weights[id].as_ref());
     }
     Ok(Sensitivity { levels: options.levels.clone(), probe: options.probe, layers: curves })
 }
 
-fn check(net: &Net, images: &[f32], options: &Options) -> Result<(NodeId, usize), Error> {
-    net.verify()?;
+fn check(options: &Options) -> Result<(), Error> {
     let levels = &options.levels;
     let rising = levels.windows(2).all(|l| l[0] < l[1]) && levels.iter().all(|&l| l > 0.0 && l < 1.0);
     if levels.is_empty() || !rising || options.probe >= levels.len() {
         let message = "levels of sparsity must rise from above 0 to below 1, and one of them be probed";
         return Err(Error::new(ErrorKind::Attribute, message));
     }
-    for id in net.synaptic() {
-        if !matches!(weights_of(net, id)?.form, Form::Dense(_)) {
-            let error = Error::new(ErrorKind::Format, "the layer is grouped or quantized already; measure before that");
-            return Err(error.at_layer(&net.graph.node(id).name));
-        }
-    }
-    let input = net.graph.input()?;
-    let len = net.graph.shape(input).len();
-    if images.is_empty() || !images.len().is_multiple_of(len) {
-        let message = format!("{} numbers are no whole number of images of {len}", images.len());
-        return Err(Error::new(ErrorKind::Shape, message));
-    }
-    Ok((input, len))
+    Ok(())
 }
 
 fn put(weights: &mut Weights, at: usize, values: &[f32], bias: Option<(usize, Vec<f32>)>) {

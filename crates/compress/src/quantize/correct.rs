@@ -24,15 +24,13 @@ pub(super) fn run(calibration: &Calibration<'_>, net: &mut Net, correct: bool) -
     let mut histograms = calibration.histograms.clone();
     let mut walk = Walk::new(&graph, input, calibration.images);
     for id in (0..graph.nodes().len()).filter(|&id| needed[id] && id != input) {
-        match &mut net.weights[id] {
-            None => walk.run(id, &[], &[]),
-            Some(weights) => {
-                walk.run(id, &weights.values(), &weights.bias.values());
-                let means = &calibration.means[id];
-                if let (true, Bias::Float(bias)) = (correct && !means.is_empty(), &mut weights.bias) {
-                    bring_back(means, count, bias, walk.output(id));
-                }
-            }
+        walk.run(id, net.weights[id].as_ref());
+        let means = &calibration.means[id];
+        if correct
+            && !means.is_empty()
+            && let Some(Bias::Float(bias)) = net.weights[id].as_mut().map(|w| &mut w.bias)
+        {
+            bring_back(means, count, bias, walk.output(id));
         }
         let output = walk.output(id);
         histograms[id].add_pieces(output, output.len().div_ceil(PIECES));

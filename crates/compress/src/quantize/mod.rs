@@ -9,6 +9,7 @@
 //! (`synapress_model::fold`).
 
 mod calibration;
+mod compensate;
 mod correct;
 mod formats;
 mod histogram;
@@ -20,9 +21,12 @@ mod tests;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use synapress_model::{Error, ErrorKind, Fixed, Integers, Net, NodeId};
+use synapress_model::{Bias, Error, ErrorKind, Fixed, Integers, Net, NodeId};
 
 pub use calibration::Calibration;
+pub use compensate::compensate;
+
+pub use crate::layerwise::problem::Look;
 
 use crate::prune::layer_named;
 
@@ -131,6 +135,51 @@ impl Loss {
 /// As [`Calibration::new`] and [`Calibration::quantize`].
 pub fn quantize(net: &Net, images: &[f32], options: &Options) -> Result<Net, Error> {
     Ok(Calibration::new(net, images)?.quantize(options)?.net)
+}
+
+/// Where training through the integers of `like` starts: a network in floating point with the biases of that, which make
+/// up for rounding.
+///
+/// # Errors
+/// [`ErrorKind::Graph`] when the two have different layers.
+pub fn with_biases(net: &Net, like: &Net) -> Result<Net, Error> {
+    net.graph.verify_same(&like.graph)?;
+    let mut out = net.clone();
+    for (weights, like) in out.weights.iter_mut().zip(&like.weights) {
+        if let (Some(weights), Some(like)) = (weights, like)
+            && !like.bias.is_empty()
+        {
+            weights.bias = Bias::Float(like.bias.values().into_owned());
+        }
+    }
+    Ok(out)
+}
+
+/// A network that was trained [through the integers](crate::train::Trainer::new) of a quantized one, quantized with the
+/// very formats of that: weights and centroids take their nearest codes, biases become as fine as they can be.
+///
+/// # Errors
+/// [`ErrorKind::Format`] when `like` is not quantized, or `net` is; [`ErrorKind::Graph`] when they have different layers;
+/// and whatever [`Net::verify`] finds.
+pub fn requantize(net: &Net, like: &Net) -> Result<Net, Error> {
+    net.graph.verify_same(&like.graph)?;
+    let fault = |message| Error::new(ErrorKind::Format, message);
+    let integers = like.integers.clone().ok_or_else(|| fault("the network to take formats from is not quantized"))?;
+    let mut out = net.clone();
+    for (id, node) in net.graph.nodes().iter().enumerate() {
+        let Some(weights) = &mut out.weights[id] else { continue };
+        let format = like.weights[id].as_ref().and_then(|w| w.codes()).map(|(_, format)| format);
+        let (Some(format), None) = (format, weights.codes()) else {
+            return Err(fault("only a network in floating point can take the formats of another").at_layer(&node.name));
+        };
+        parameters::put(weights, format);
+        if let Some(&input) = node.inputs.first() {
+            parameters::fix_bias(weights, integers.outputs[input]);
+        }
+    }
+    out.integers = Some(integers);
+    out.verify()?;
+    Ok(out)
 }
 
 impl Options {

@@ -37,6 +37,12 @@ fn quantize_layer(weights: &mut Weights, bits: u8, range: Range) -> Loss {
         numbers.sum(|x| f64::from(x) * f64::from(x)),
         numbers.sum(|x| error(format, x)),
     );
+    put(weights, format);
+    loss
+}
+
+/// Weights or centroids as the nearest codes of a format; what has codes already stays.
+pub(super) fn put(weights: &mut Weights, format: Fixed) {
     let form = std::mem::replace(&mut weights.form, Form::Dense(Vec::new()));
     weights.form = match form {
         Form::Dense(w) => Form::Fixed { q: w.par_iter().map(|&w| format.quantize(w)).collect(), format },
@@ -46,7 +52,6 @@ fn quantize_layer(weights: &mut Weights, bits: u8, range: Range) -> Loss {
         }
         fixed @ Form::Fixed { .. } => fixed,
     };
-    loss
 }
 
 /// The squared error of a number in a format.

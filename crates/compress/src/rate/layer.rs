@@ -1,35 +1,21 @@
 //! One layer coded for the least of error and bits together: which step its levels are apart, and which level each
 //! weight takes.
 
-use synapress_model::{Bias, Centroids, Error, Fixed, Form, Linear, NodeId, Weights};
+use synapress_model::{Bias, Centroids, Error, Fixed, Form, Weights};
 
 use super::lengths::{Lengths, classes};
-use crate::layerwise::factor::{Choice, Factor, descend};
-use crate::layerwise::normal::Normal;
-use crate::layerwise::study::Study;
-use crate::layerwise::walk::Walk;
+use crate::layerwise::factor::{Choice, descend};
+use crate::layerwise::problem::Problem;
 
-/// A layer's least-squares problems, one a group.
-pub(super) struct Problem {
-    parts: Vec<Part>,
-    taps: usize,
-    /// Squared error of constant outputs, over all groups: what errors are relative to.
-    power: f64,
+/// A layer's least-squares problems and what its bits are told by.
+pub(super) struct Layer {
+    problem: Problem,
     /// Mean logarithm of what an error of one in a weight is worth.
     log_curvature: f64,
     /// Class of expected magnitude of every weight.
     classes: Vec<u8>,
     /// The largest magnitude of an optimal weight.
     largest: f32,
-}
-
-struct Part {
-    normal: Normal,
-    factor: Factor,
-    /// What is best without any constraint, `(rows, taps)`.
-    optimum: Vec<f32>,
-    /// The group's weights among those of the layer.
-    range: std::ops::Range<usize>,
 }
 
 /// Levels of a layer.
@@ -103,46 +89,17 @@ const SWEEPS: usize = 2;
 /// Passes of descent at the end.
 const PASSES: usize = 3;
 
-impl Problem {
-    /// Of the layer that the walk runs next, with the float network's weights. Damping is relative to the mean of the
-    /// diagonal. `None` when the inputs do not vary at all.
-    pub fn new(
-        study: &Study<'_>,
-        walk: &Walk<'_>,
-        id: NodeId,
-        linear: &Linear,
-        weights: &Weights,
-        damping: f64,
-    ) -> Option<Self> {
-        let (taps, outputs) = (linear.taps(), linear.output.channels);
-        let of_group = outputs / linear.groups;
-        let values = weights.values();
-        let mut parts = Vec::with_capacity(linear.groups);
-        for group in 0..linear.groups {
-            let first = group * of_group;
-            let (x, y) = study.read(walk, id, linear, group);
-            let normal = Normal::new(x, taps, y, of_group, !weights.bias.is_empty(), damping)?;
-            let range = first * taps..(first + of_group) * taps;
-            let anchor = &values[range.clone()];
-            let mut optimum = anchor.to_vec();
-            normal.solve(&mut optimum, &vec![true; anchor.len()], anchor, 50);
-            parts.push(Part { factor: Factor::new(&normal)?, normal, optimum, range });
-        }
-        let all: Vec<f32> = parts.iter().flat_map(|p| &p.optimum).copied().collect();
-        let n = parts.len() as f64;
-        Some(Self {
-            power: parts.iter().map(|p| p.normal.power()).sum(),
-            log_curvature: parts.iter().map(|p| p.factor.mean_log_curvature()).sum::<f64>() / n,
-            classes: classes(&all, taps),
+impl Layer {
+    /// Of a problem in which all weights may be other than zero.
+    pub fn new(problem: Problem) -> Self {
+        let all = problem.optimum();
+        let n = problem.parts.len() as f64;
+        Self {
+            log_curvature: problem.parts.iter().map(|p| p.factor.mean_log_curvature()).sum::<f64>() / n,
+            classes: classes(&all, problem.taps),
             largest: all.iter().fold(0.0, |m, w| m.max(w.abs())),
-            parts,
-            taps,
-        })
-    }
-
-    fn error(&self, values: &[f32]) -> f64 {
-        let of = |p: &Part| p.normal.error(&values[p.range.clone()]) * p.normal.power();
-        self.parts.iter().map(of).sum::<f64>() / self.power
+            problem,
+        }
     }
 
     /// Codes the layer with at most `width` bits a value where a bit is worth `price` of relative squared error.
@@ -150,12 +107,12 @@ impl Problem {
     /// # Errors
     /// When a format cannot hold the weights.
     pub fn code(&self, price: f64, width: u8) -> Result<Coded, Error> {
-        let price = (price * self.power) as f32;
+        let price = (price * self.problem.power) as f32;
         // At high rates the best step of an entropy-coded quantizer is where d² curvature / 12 costs ln 2 / 6 bits.
         let guess = (8.66 * f64::from(price)).ln() - self.log_curvature;
         let least = self.largest / (1i32 << (width - 1)) as f32;
         let guess = ((0.5 * guess).exp() as f32).clamp(least, self.largest.max(f32::MIN_POSITIVE));
-        let cost = |c: &Coded| c.error * self.power + f64::from(price) * c.bits;
+        let cost = |c: &Coded| c.error * self.problem.power + f64::from(price) * c.bits;
         let mut best = self.levels(guess, price, width, 0)?;
         for direction in [FINER, 1.0 / FINER] {
             let start = best.step;
@@ -176,6 +133,7 @@ impl Problem {
     fn levels(&self, step: f32, price: f32, width: u8, passes: usize) -> Result<Coded, Error> {
         let grid = Grid::new(step, self.largest, width)?;
         let mut levels: Vec<i16> = self
+            .problem
             .parts
             .iter()
             .flat_map(|p| &p.optimum)
@@ -184,9 +142,9 @@ impl Problem {
         let mut values = vec![0.0; levels.len()];
         let mut lengths = Lengths::of(&levels, &self.classes, grid.reach);
         for round in 0..SWEEPS + usize::from(passes > 0) {
-            for part in &self.parts {
+            for part in &self.problem.parts {
                 let classes = &self.classes[part.range.clone()];
-                let choose = |c: Choice| grid.choose(c, classes[c.row * self.taps + c.tap], &lengths, price);
+                let choose = |c: Choice| grid.choose(c, classes[c.row * self.problem.taps + c.tap], &lengths, price);
                 let values = &mut values[part.range.clone()];
                 if round < SWEEPS {
                     values.copy_from_slice(&part.factor.sweep(&part.optimum, choose));
@@ -198,7 +156,7 @@ impl Problem {
             lengths = Lengths::of(&levels, &self.classes, grid.reach);
         }
         let bits = lengths.total(&levels, &self.classes);
-        Ok(Coded { step, error: self.error(&values), bits, values: grid.values, levels })
+        Ok(Coded { step, error: self.problem.error(&values), bits, values: grid.values, levels })
     }
 
     /// Grouped weights with these levels, and a bias that makes the means right.
@@ -219,11 +177,7 @@ impl Problem {
         let mut weights = like.clone();
         if let Bias::Float(bias) = &mut weights.bias {
             let values: Vec<f32> = index.iter().map(|&i| table[usize::from(i)]).collect();
-            for part in &self.parts {
-                let of_part = part.normal.bias(&values[part.range.clone()]);
-                let first = part.range.start / self.taps;
-                bias[first..first + of_part.len()].copy_from_slice(&of_part);
-            }
+            self.problem.correct(&values, bias);
         }
         weights.form = Form::Coded { centroids: Centroids::Float(table), index };
         weights

@@ -15,14 +15,15 @@ mod lengths;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use synapress_model::{Error, ErrorKind, Form, Net, NodeId, Weights};
+use synapress_model::{Error, ErrorKind, Linear, Net, NodeId, Weights};
 
 use crate::layerwise::probe::{self, Probe};
+use crate::layerwise::problem::{Problem, pass};
 use crate::layerwise::samples::Positions;
-use crate::layerwise::study::{Study, fitting};
+use crate::layerwise::study::{Study, dense_layers, fitting};
 use crate::layerwise::walk::Walk;
 use crate::prune::weights_of;
-use layer::{Coded, Problem};
+use layer::Coded;
 
 /// How layers are coded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -137,20 +138,12 @@ impl<'a> Bench<'a> {
         }
         let images = fitting(net, images, options.memory)?;
         let count = images.len() / net.graph.shape(net.graph.input()?).len();
-        let needed = net.graph.needed_for(&[net.graph.output()]);
-        let layers: Vec<NodeId> = net.synaptic().into_iter().filter(|&id| needed[id]).collect();
+        let layers = dense_layers(net, "give the float one")?;
         for &id in &layers {
-            let fault = |kind, message: String| Err(Error::new(kind, message).at_layer(&net.graph.node(id).name));
-            if !matches!(weights_of(net, id)?.form, Form::Dense(_)) {
-                return fault(
-                    ErrorKind::Format,
-                    "the layer is grouped or quantized already; give the float one".into(),
-                );
-            }
             let taps = net.linear(id).map_or(0, |l| l.taps());
             if taps > options.most_taps {
                 let message = format!("{taps} inputs to an output are more than {}", options.most_taps);
-                return fault(ErrorKind::Unsupported, message);
+                return Err(Error::new(ErrorKind::Unsupported, message).at_layer(&net.graph.node(id).name));
             }
         }
         let (fitted, probes) = probe::split(count, options.probes);
@@ -178,10 +171,11 @@ impl<'a> Bench<'a> {
         let (net, options) = (self.net, &self.options);
         let probe = Probe::new(net, self.images, self.probes.clone())?;
         let mut scales = Scales::new();
-        pass(net, self.images, &self.layers, &mut self.study, options, &mut |problem, walk, id| {
+        pass(net, self.images, &self.layers, &mut self.study, &mut |study, walk, id, linear| {
             let (weights, name) = (weights_of(net, id)?, &net.graph.node(id).name);
+            let Some(problem) = layer_of(study, walk, id, linear, weights, options) else { return Ok(None) };
             let coded = match at {
-                At::Error(error) => near(problem, error, weights.len(), options)?,
+                At::Error(error) => near(&problem, error, weights.len(), options)?,
                 At::Price(price, scales) => problem.code(price_of(scales, name, price), options.bits)?,
             };
             let divergence = probe.divergence(walk, id, &problem.weights(&coded, weights));
@@ -201,8 +195,9 @@ impl<'a> Bench<'a> {
         let (net, options) = (self.net, &self.options);
         let mut priced = Priced { net: net.clone(), layers: Vec::new() };
         let fitted = self.study.positions.images * net.graph.shape(net.graph.input()?).len();
-        pass(net, &self.images[..fitted], &self.layers, &mut self.study, options, &mut |problem, _, id| {
+        pass(net, &self.images[..fitted], &self.layers, &mut self.study, &mut |study, walk, id, linear| {
             let (weights, name) = (weights_of(net, id)?, &net.graph.node(id).name);
+            let Some(problem) = layer_of(study, walk, id, linear, weights, options) else { return Ok(None) };
             let coded = problem.code(price_of(scales, name, price), options.bits)?;
             let zeros = coded.levels.iter().filter(|&&l| l == 0).count();
             let layer = Layer {
@@ -223,35 +218,16 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// What is done with a layer's problem before the walk runs it: other weights for it, or none.
-type Act<'f, 'a> = dyn FnMut(&Problem, &Walk<'a>, NodeId) -> Result<Option<Weights>, Error> + 'f;
-
-/// Goes through the network layer by layer and hands each one's problem to `act`, which may replace its weights for
-/// the layers behind it.
-fn pass<'a>(
-    net: &'a Net,
-    images: &[f32],
-    layers: &[NodeId],
-    study: &mut Study<'a>,
+/// The layer that the walk runs next, with the float network's weights; `None` when its inputs do not vary at all.
+fn layer_of(
+    study: &Study<'_>,
+    walk: &Walk<'_>,
+    id: NodeId,
+    linear: &Linear,
+    weights: &Weights,
     options: &Options,
-    act: &mut Act<'_, 'a>,
-) -> Result<(), Error> {
-    let mut walk = Walk::new(&net.graph, net.graph.input()?, images);
-    for id in 0..net.graph.nodes().len() {
-        study.pass(&walk, id);
-        let mut replaced = None;
-        if let (true, Some(linear)) = (layers.contains(&id), net.linear(id)) {
-            let problem = Problem::new(study, &walk, id, &linear, weights_of(net, id)?, options.damping);
-            if let Some(problem) = problem {
-                replaced = act(&problem, &walk, id)?;
-            }
-        }
-        match replaced.as_ref().or(net.weights[id].as_ref()) {
-            Some(w) => walk.run(id, &w.values(), &w.bias.values()),
-            None => walk.run(id, &[], &[]),
-        }
-    }
-    Ok(())
+) -> Option<layer::Layer> {
+    Problem::new(study, walk, id, linear, weights, None, options.damping).map(layer::Layer::new)
 }
 
 /// Relative error that a bit of a layer is worth.
@@ -260,7 +236,7 @@ fn price_of(scales: &Scales, name: &str, price: f64) -> f64 {
 }
 
 /// The layer coded with an error within a factor of two of what is wanted.
-fn near(problem: &Problem, wanted: f64, weights: usize, options: &Options) -> Result<Coded, Error> {
+fn near(problem: &layer::Layer, wanted: f64, weights: usize, options: &Options) -> Result<Coded, Error> {
     // At a rate of r bits a weight the error falls by half with every half bit.
     let mut price = wanted / weights.max(1) as f64;
     let mut coded = problem.code(price, options.bits)?;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::layerwise::tests::pooled_net;
 use crate::prune::tests::{numbers, small_net};
+use synapress_model::Form;
 use synapress_model::Mode;
 use synapress_run::{Executor, Keep};
 

@@ -1,6 +1,13 @@
 //! Values of a recipe that are well-formed but make no sense.
 
-use super::{Levels, Recipe};
+use super::{Fit, Levels, Recipe};
+
+const FIT: &str = "images and positions are at least 1, damping is above 0 and price a number from 0";
+
+fn senseless(fit: &Fit) -> bool {
+    let sound = fit.damping > 0.0 && fit.damping.is_finite() && fit.price >= 0.0 && fit.price.is_finite();
+    fit.images == 0 || fit.positions == 0 || !sound
+}
 
 /// The first value that makes no sense, and why.
 pub(super) fn fault(recipe: &Recipe) -> Option<(&'static str, String)> {
@@ -49,6 +56,9 @@ pub(super) fn fault(recipe: &Recipe) -> Option<(&'static str, String)> {
     if let Some(g) = &recipe.group {
         let both = g.bits.is_some() && g.search.is_some();
         faults.push(("group", both, "bits and search exclude each other".into()));
+        let both = g.fit.is_some() && g.search.is_some();
+        faults.push(("group.fit", both, "a fit needs widths that are given, not searched".into()));
+        faults.extend(g.fit.iter().map(|f| ("group.fit", senseless(f), FIT.to_owned())));
         let wrong = g.bits.iter().chain(g.layers.values()).any(|b| !(1..=16).contains(b));
         faults.push(("group.bits", wrong, "index widths are 1 to 16 bits".into()));
         let wrong = g.search.as_ref().is_some_and(|s| !(1 <= s.min && s.min <= s.max && s.max <= 16));
@@ -60,6 +70,9 @@ pub(super) fn fault(recipe: &Recipe) -> Option<(&'static str, String)> {
         faults.push(("quantize", wrong, "bit widths are 2 to 16".into()));
         let absent = q.search.is_none() && given.iter().any(Option::is_none);
         faults.push(("quantize", absent, "conv_bits, fc_bits and output_bits are needed, or search".into()));
+        let open = q.fit.is_some() && (q.conv_bits.is_none() || q.fc_bits.is_none());
+        faults.push(("quantize.fit", open, "a fit needs conv_bits and fc_bits".into()));
+        faults.extend(q.fit.iter().map(|f| ("quantize.fit", senseless(f), FIT.to_owned())));
         let wrong = q.search.as_ref().is_some_and(|s| !(2 <= s.min && s.min <= s.max && s.max <= 16));
         faults.push(("quantize.search", wrong, "2 <= min <= max <= 16 is needed".into()));
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use stages::{Calibration, Group, Levels, Prune, Quantize, Range, Resolve, Retrain, Sensitivity, Widths};
+pub use stages::{Calibration, Fit, Group, Levels, Prune, Quantize, Range, Resolve, Retrain, Sensitivity, Widths};
 
 use crate::report::{Paper, Stage};
 
@@ -124,6 +124,13 @@ impl Recipe {
     pub fn quantize_retrain(&self) -> Retrain {
         let own = self.quantize.as_ref().map(|q| q.retrain.clone()).unwrap_or_default();
         Retrain { steps: Some(own.steps.unwrap_or(0)), ..own.or(&self.retrain) }
+    }
+
+    /// Bit widths of convolution and fully connected weights that groups are fitted with in mind.
+    pub fn widths(&self) -> Option<[u8; 2]> {
+        self.group.as_ref()?.fit.as_ref()?;
+        let quantize = self.quantize.as_ref()?;
+        Some([quantize.conv_bits?, quantize.fc_bits?])
     }
 
     /// The rows to compute: those that are named, or as far as the stages go.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::group::fit::Look;
 use crate::group::{self, Init};
 use crate::prune::resolve::{self, Masks, Score};
 use crate::prune::{Target, search, sensitivity};
@@ -171,6 +172,8 @@ pub struct Group {
     pub init: Init,
     /// Seed of centroids that start at random.
     pub seed: Option<u64>,
+    /// Fit of the groups to layer outputs; absent: every weight takes the nearest centroid.
+    pub fit: Option<Fit>,
     /// How centroids are trained.
     pub retrain: Retrain,
 }
@@ -201,8 +204,42 @@ pub struct Quantize {
     pub range: Range,
     /// Calibration images of range analysis.
     pub images: Option<usize>,
-    /// How the network is retrained afterwards, with quantized weights in the forward pass.
+    /// Error-compensated rounding of weights that are not grouped, which needs widths that are given; absent: every
+    /// weight takes the nearest code.
+    pub fit: Option<Fit>,
+    /// How the network is retrained afterwards, through the integers.
     pub retrain: Retrain,
+}
+
+/// How weights are settled such that layer outputs stay.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fit {
+    /// Calibration images.
+    pub images: usize,
+    /// The most positions of one image that a layer is looked at.
+    pub positions: usize,
+    /// What is added to the diagonal of the normal equations, relative to its mean.
+    pub damping: f64,
+    /// Passes of single changes after the sweep.
+    pub passes: usize,
+    /// Of groups: what a bit of an index is worth in squared error of the outputs, relative to that of constant ones.
+    pub price: f64,
+    /// Seed of the sampled positions.
+    pub seed: u64,
+}
+
+impl Default for Fit {
+    fn default() -> Self {
+        let Look { positions, damping, passes, seed, .. } = Look::default();
+        Self { images: 384, positions, damping, passes, price: 0.0, seed }
+    }
+}
+
+impl From<&Fit> for Look {
+    fn from(f: &Fit) -> Self {
+        Self { positions: f.positions, damping: f.damping, passes: f.passes, seed: f.seed, ..Self::default() }
+    }
 }
 
 /// Search of bit widths.

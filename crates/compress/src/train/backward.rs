@@ -3,7 +3,7 @@
 use synapress_kernels::real::Real;
 use synapress_model::layer::{InputGradient, Memo, Scratch};
 use synapress_model::{Backward, Float, Graph, Layer, NodeId};
-use synapress_run::{Executor, Parameters, Parts, Plan};
+use synapress_run::{Executor, Parameters, Parts, Plan, Rounded};
 
 /// Gradients of one batch. Buffers are kept from step to step.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ where
     /// Computes the gradients of the batch of the executor's last pass, which was one in training mode, from the
     /// gradients `(n, C, H, W)` of some nodes' outputs.
     pub fn compute(&mut self, executor: &mut Executor<T>, from: Vec<(NodeId, Vec<T>)>) {
-        let Parts { graph, plan, count, buffers, parameters, memos, scratch } = executor.parts();
-        let parts = Fixed { graph, plan, count, buffers, parameters };
+        let Parts { graph, plan, count, buffers, parameters, memos, scratch, rounded } = executor.parts();
+        let parts = Fixed { graph, plan, count, buffers, parameters, rounded };
         let count = parts.graph.nodes().len();
         if self.parameters.is_empty() {
             self.parameters = parts
@@ -75,6 +75,7 @@ where
         let node = graph.node(id);
         let activation = |i: NodeId| &parts.buffers[parts.plan.buffer[i]][..parts.count * graph.shape(i).len()];
         let in_place = parts.plan.in_place[id];
+        parts.rounded.pass(id, activation(id), &mut gradient);
         let input_shapes = graph.input_shapes(id);
         let inputs: Vec<&[T]> = node.inputs.iter().map(|&i| if in_place { &[] } else { activation(i) }).collect();
         let mut targets: Vec<Option<(Vec<T>, bool)>> = if in_place {
@@ -142,4 +143,5 @@ struct Fixed<'a, T: Real> {
     count: usize,
     buffers: &'a [Vec<T>],
     parameters: &'a [Parameters<T>],
+    rounded: Rounded<'a, T>,
 }

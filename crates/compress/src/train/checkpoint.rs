@@ -41,12 +41,12 @@ pub enum Fault {
 /// Name of the solver's section in the file.
 const SECTION: &str = "training";
 
-/// A number that tells jobs apart: start, teacher and settings (FNV-1a, 64 bits).
-pub fn fingerprint(net: &Net, teacher: Option<&Net>, options: &Options) -> u64 {
+/// A number that tells jobs apart: start, teacher, integers and settings (FNV-1a, 64 bits).
+pub fn fingerprint(net: &Net, teacher: Option<&Net>, through: Option<&Net>, options: &Options) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
     let mut add = |bits: u64| hash = (hash ^ bits).wrapping_mul(0x0000_0100_0000_01b3);
     format!("{options:?}").bytes().for_each(|b| add(u64::from(b)));
-    for net in std::iter::once(net).chain(teacher) {
+    for net in std::iter::once(net).chain(teacher).chain(through) {
         for (node, weights) in net.graph.nodes().iter().zip(&net.weights) {
             node.name.bytes().for_each(|b| add(u64::from(b)));
             if let Some(w) = weights {
@@ -76,6 +76,7 @@ pub fn resume(
     trainer: &mut Trainer,
     batch: usize,
     hold_zeros: bool,
+    through: Option<&Net>,
 ) -> Result<Option<usize>, Fault> {
     if !path.exists() {
         return Ok(None);
@@ -90,7 +91,7 @@ pub fn resume(
     }
     let momentum: Vec<f32> =
         rest.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("four bytes"))).collect();
-    *trainer = Trainer::new(&net, batch, hold_zeros)?;
+    *trainer = Trainer::new(&net, batch, hold_zeros, through)?;
     trainer.set_momentum(&momentum)?;
     Ok(Some(usize::try_from(number(8)).map_err(|_| other())?))
 }

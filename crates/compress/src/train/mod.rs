@@ -5,6 +5,8 @@ mod checkpoint;
 mod images;
 mod loss;
 mod solver;
+#[cfg(test)]
+mod tests;
 mod trainer;
 
 use std::path::PathBuf;
@@ -96,7 +98,8 @@ pub struct Progress {
 }
 
 /// Trains `net`, from true labels or, with a `teacher`, to give the teacher's scores. Weights that are zero at the start
-/// stay zero if `hold_zeros`. With a checkpoint an interrupted job goes on where it last wrote, and ends with the same
+/// stay zero if `hold_zeros`; with `through` it is trained through the integers of that quantized network. With a
+/// checkpoint an interrupted job goes on where it last wrote, and ends with the same
 /// bits as one that was not interrupted; the file is left in place, complete, at the end.
 ///
 /// `progress` is called after every step and returns whether to go on; `false` writes the checkpoint and stops.
@@ -108,15 +111,16 @@ pub fn train(
     teacher: Option<&Net>,
     batches: &mut dyn Batches,
     hold_zeros: bool,
+    through: Option<&Net>,
     options: &Options,
     checkpoint: Option<&Checkpoint>,
     progress: &mut dyn FnMut(Progress) -> bool,
 ) -> Result<Net, Fault> {
-    let mut trainer = Trainer::new(net, options.batch, hold_zeros)?;
-    let job = checkpoint::fingerprint(net, teacher, options);
+    let mut trainer = Trainer::new(net, options.batch, hold_zeros, through)?;
+    let job = checkpoint::fingerprint(net, teacher, through, options);
     let mut first = 0;
     if let Some(c) = checkpoint
-        && let Some(step) = checkpoint::resume(&c.path, job, &mut trainer, options.batch, hold_zeros)?
+        && let Some(step) = checkpoint::resume(&c.path, job, &mut trainer, options.batch, hold_zeros, through)?
     {
         first = step;
     }

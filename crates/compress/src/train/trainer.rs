@@ -1,6 +1,7 @@
 //! Training steps: forward, loss, backward, update, for networks that are dense, pruned or grouped.
 
-use synapress_model::{Centroids, Error, ErrorKind, Form, Graph, Mode, Net, NodeId, Weights};
+use rayon::prelude::*;
+use synapress_model::{Centroids, Error, ErrorKind, Fixed, Form, Graph, Mode, Net, NodeId, Weights};
 use synapress_run::{Executor, Keep};
 
 use super::backward::Gradients;
@@ -23,10 +24,11 @@ pub struct Rates {
 /// How a node's weights are represented while they are trained.
 #[derive(Clone, Debug)]
 enum Slot {
-    /// Each weight learns by itself; zeros are held at zero if the network is pruned.
-    Dense { velocity: Vec<f32> },
+    /// Each weight learns by itself; zeros are held at zero if the network is pruned. With a format the executor has
+    /// the nearest codes of the weights that are kept here.
+    Dense { velocity: Vec<f32>, rounded: Option<(Fixed, Vec<f32>)> },
     /// The centroids learn: the gradient of one is the sum of its members'. Centroid 0 stays zero.
-    Grouped { index: Vec<u16>, values: Vec<f32>, velocity: Vec<f32>, gradient: Vec<f32> },
+    Grouped { index: Vec<u16>, values: Vec<f32>, velocity: Vec<f32>, gradient: Vec<f32>, format: Option<Fixed> },
     /// Nothing learns: no weights, or both rates are zero.
     Still,
 }
@@ -54,23 +56,35 @@ pub fn logits(graph: &Graph) -> Vec<(NodeId, f32)> {
 
 impl Trainer {
     /// Prepares training of `net` in batches of up to `batch` images. With `hold_zeros`, weights that are exactly zero
-    /// are pruned and stay so.
+    /// are pruned and stay so. With `through`, the same network quantized, weights and outputs have the nearest codes of
+    /// its formats while they are computed with, and gradients pass straight through the rounding; biases are not
+    /// rounded.
     ///
     /// # Errors
-    /// When the network cannot be executed, or is quantized already.
-    pub fn new(net: &Net, batch: usize, hold_zeros: bool) -> Result<Self, Error> {
-        let executor = Executor::new(net, batch, Keep::Train)?;
+    /// When the network cannot be executed, or is quantized already; when `through` is not quantized or another
+    /// network.
+    pub fn new(net: &Net, batch: usize, hold_zeros: bool, through: Option<&Net>) -> Result<Self, Error> {
+        let mut executor = Executor::new(net, batch, Keep::Train)?;
+        if let Some(through) = through {
+            net.graph.verify_same(&through.graph)?;
+            let message = "integers to train through are those of a quantized network";
+            let integers = through.integers.as_ref().ok_or_else(|| Error::new(ErrorKind::Format, message))?;
+            executor.round_outputs(&integers.outputs);
+        }
         let mut slots = Vec::new();
-        for (node, weights) in net.graph.nodes().iter().zip(&net.weights) {
+        for (id, (node, weights)) in net.graph.nodes().iter().zip(&net.weights).enumerate() {
+            let format = through.and_then(|t| t.weights[id].as_ref()?.codes()).map(|(_, format)| format);
             let rates = [node.learning.weights.learn, node.learning.bias.learn];
             let slot = match weights {
-                Some(w) if node.layer.learns() && rates != [0.0, 0.0] => slot(w).map_err(|e| e.at_layer(&node.name))?,
+                Some(w) if node.layer.learns() && rates != [0.0, 0.0] => {
+                    slot(w, format).map_err(|e| e.at_layer(&node.name))?
+                }
                 _ => Slot::Still,
             };
             slots.push(slot);
         }
         let bias_velocity = net.weights.iter().map(|w| vec![0.0; w.as_ref().map_or(0, |w| w.bias.len())]).collect();
-        Ok(Self {
+        let mut trainer = Self {
             heads: logits(&net.graph),
             gradients: Gradients::default(),
             net: net.clone(),
@@ -78,7 +92,10 @@ impl Trainer {
             slots,
             bias_velocity,
             hold_zeros,
-        })
+        };
+        let parts = trainer.executor.parts();
+        trainer.slots.iter().zip(parts.parameters).for_each(|(slot, own)| slot.put(&mut own.weights));
+        Ok(trainer)
     }
 
     /// One step on a batch of images `(n, C, H, W)`; returns the mean loss of the main classifier before the update.
@@ -114,22 +131,21 @@ impl Trainer {
             let rate = rates.learn * learning.weights.learn;
             let decay = rates.decay * learning.weights.decay;
             match slot {
-                Slot::Dense { velocity } => {
-                    update(&mut own.weights, velocity, &gradient.weights, rate, rates.momentum, decay, self.hold_zeros);
+                Slot::Dense { velocity, rounded } => {
+                    let weights = rounded.as_mut().map_or(&mut own.weights, |(_, weights)| weights);
+                    update(weights, velocity, &gradient.weights, rate, rates.momentum, decay, self.hold_zeros);
                 }
-                Slot::Grouped { index, values, velocity, gradient: sums } => {
+                Slot::Grouped { index, values, velocity, gradient: sums, .. } => {
                     sums.fill(0.0);
                     for (&i, &g) in index.iter().zip(&gradient.weights) {
                         sums[usize::from(i)] += g;
                     }
                     sums[0] = 0.0;
                     update(values, velocity, sums, rate, rates.momentum, decay, true);
-                    for (w, &i) in own.weights.iter_mut().zip(index.iter()) {
-                        *w = values[usize::from(i)];
-                    }
                 }
                 Slot::Still => {}
             }
+            slot.put(&mut own.weights);
             let rate = rates.learn * learning.bias.learn;
             let decay = rates.decay * learning.bias.decay;
             let velocity = &mut self.bias_velocity[id];
@@ -159,6 +175,7 @@ impl Trainer {
         for (id, slot) in self.slots.iter().enumerate() {
             let Some(weights) = &mut self.net.weights[id] else { continue };
             match (slot, &mut weights.form) {
+                (Slot::Dense { rounded: Some((_, from)), .. }, Form::Dense(w)) => w.copy_from_slice(from),
                 (Slot::Dense { .. }, Form::Dense(w)) => w.copy_from_slice(&parts.parameters[id].weights),
                 (Slot::Grouped { values, .. }, Form::Coded { centroids, .. }) => {
                     *centroids = Centroids::Float(values.clone());
@@ -176,7 +193,7 @@ impl Trainer {
     pub fn momentum(&self) -> impl Iterator<Item = &[f32]> {
         self.slots.iter().zip(&self.bias_velocity).flat_map(|(slot, bias)| {
             let weights: &[f32] = match slot {
-                Slot::Dense { velocity } | Slot::Grouped { velocity, .. } => velocity,
+                Slot::Dense { velocity, .. } | Slot::Grouped { velocity, .. } => velocity,
                 Slot::Still => &[],
             };
             [weights, bias]
@@ -191,7 +208,7 @@ impl Trainer {
         let fault = || Error::new(ErrorKind::Weights, "the checkpoint's momentum is of another network");
         for (slot, bias) in self.slots.iter_mut().zip(&mut self.bias_velocity) {
             let weights: &mut [f32] = match slot {
-                Slot::Dense { velocity } | Slot::Grouped { velocity, .. } => velocity,
+                Slot::Dense { velocity, .. } | Slot::Grouped { velocity, .. } => velocity,
                 Slot::Still => &mut [],
             };
             for to in [weights, bias] {
@@ -204,18 +221,36 @@ impl Trainer {
     }
 }
 
-fn slot(weights: &Weights) -> Result<Slot, Error> {
+impl Slot {
+    /// The weights as they are computed with.
+    fn put(&self, to: &mut [f32]) {
+        match self {
+            Self::Dense { rounded: Some((format, weights)), .. } => {
+                let round = |(to, &w): (&mut f32, &f32)| *to = format.value(format.quantize(w));
+                to.par_iter_mut().zip(weights).for_each(round);
+            }
+            Self::Grouped { index, values, format, .. } => {
+                let value = |&v: &f32| format.map_or(v, |f| f.value(f.quantize(v)));
+                let table: Vec<f32> = values.iter().map(value).collect();
+                to.par_iter_mut().zip(index).for_each(|(to, &i)| *to = table[usize::from(i)]);
+            }
+            Self::Dense { rounded: None, .. } | Self::Still => {}
+        }
+    }
+}
+
+fn slot(weights: &Weights, format: Option<Fixed>) -> Result<Slot, Error> {
     match &weights.form {
-        Form::Dense(w) => Ok(Slot::Dense { velocity: vec![0.0; w.len()] }),
+        Form::Dense(w) => {
+            Ok(Slot::Dense { velocity: vec![0.0; w.len()], rounded: format.map(|format| (format, w.clone())) })
+        }
         Form::Coded { centroids: Centroids::Float(values), index } => Ok(Slot::Grouped {
             index: index.clone(),
             values: values.clone(),
             velocity: vec![0.0; values.len()],
             gradient: vec![0.0; values.len()],
+            format,
         }),
-        _ => Err(Error::new(
-            ErrorKind::Format,
-            "the layer is quantized, and integers cannot be retrained; retrain before `quantize`",
-        )),
+        _ => Err(Error::new(ErrorKind::Format, "the layer is quantized; retrain the network that it was made from")),
     }
 }

@@ -10,14 +10,15 @@
 pub(super) mod choose;
 
 use serde::{Deserialize, Serialize};
-use synapress_model::{Bias, Error, ErrorKind, Form, Linear, Net, NodeId, Weights};
+use synapress_model::{Bias, Error, Form, Linear, Net, NodeId, Weights};
 
 pub use choose::{Masks, Score};
 
 use super::weights_of;
 use crate::layerwise::normal::{self, Normal};
+use crate::layerwise::problem::SAMPLES;
 use crate::layerwise::samples::Positions;
-use crate::layerwise::study::{Study, fitting};
+use crate::layerwise::study::{Study, dense_layers, fitting};
 use crate::layerwise::walk::Walk;
 
 /// How layers are re-solved.
@@ -95,15 +96,17 @@ pub fn resolve(
     options: &Options,
     progress: &mut dyn FnMut(&Layer),
 ) -> Result<Resolved, Error> {
-    let input = check(float, pruned, images)?;
+    float.verify()?;
+    pruned.verify()?;
+    float.graph.verify_same(&pruned.graph)?;
+    let layers = dense_layers(pruned, "re-solve before that")?;
+    let input = pruned.graph.input()?;
     let len = pruned.graph.shape(input).len();
     let given = images.len() / len;
     let images = fitting(pruned, images, options.memory)?;
     let count = images.len() / len;
     let positions =
         Positions { images: count, most: (options.positions.max(1) * given).div_ceil(count), seed: options.seed };
-    let needed = pruned.graph.needed_for(&[pruned.graph.output()]);
-    let layers: Vec<NodeId> = pruned.synaptic().into_iter().filter(|&id| needed[id]).collect();
     let mut study = Study::new(float, images, positions, &layers)?;
     let mut net = pruned.clone();
     let mut done = Vec::with_capacity(layers.len());
@@ -112,10 +115,7 @@ pub fn resolve(
         let name = &pruned.graph.node(id).name;
         study.pass(&walk, id);
         if !layers.contains(&id) {
-            match &pruned.weights[id] {
-                Some(w) => walk.run(id, &w.values(), &w.bias.values()),
-                None => walk.run(id, &[], &[]),
-            }
+            walk.run(id, pruned.weights[id].as_ref());
             continue;
         }
         let linear = pruned.linear(id).expect("a synaptic layer has a geometry");
@@ -128,7 +128,7 @@ pub fn resolve(
         if layer.skipped.is_none() {
             work.solve(&walk, &anchor, &mut next, &mut layer);
         }
-        walk.run(id, &next.values(), &next.bias.values());
+        walk.run(id, Some(&next));
         if layer.skipped.is_some() {
             work.correct_bias(walk.output(id), &mut next, &mut layer);
         }
@@ -140,31 +140,6 @@ pub fn resolve(
     Ok(Resolved { net, layers: done })
 }
 
-/// Refuses what [`resolve`] cannot work on; returns the image input.
-fn check(float: &Net, pruned: &Net, images: &[f32]) -> Result<NodeId, Error> {
-    float.verify()?;
-    pruned.verify()?;
-    let same = float.graph.nodes().len() == pruned.graph.nodes().len()
-        && float.graph.nodes().iter().zip(pruned.graph.nodes()).all(|(a, b)| a.name == b.name && a.inputs == b.inputs)
-        && (0..float.graph.nodes().len()).all(|id| float.graph.weight_shape(id) == pruned.graph.weight_shape(id));
-    if !same {
-        return Err(Error::new(ErrorKind::Graph, "the float network and the pruned one have different layers"));
-    }
-    for id in pruned.synaptic() {
-        if !matches!(weights_of(pruned, id)?.form, Form::Dense(_)) {
-            let message = "the layer is grouped or quantized already; re-solve before that";
-            return Err(Error::new(ErrorKind::Format, message).at_layer(&pruned.graph.node(id).name));
-        }
-    }
-    let input = pruned.graph.input()?;
-    let len = pruned.graph.shape(input).len();
-    if images.is_empty() || !images.len().is_multiple_of(len) {
-        let message = format!("{} numbers are no whole number of images of {len}", images.len());
-        return Err(Error::new(ErrorKind::Shape, message));
-    }
-    Ok(input)
-}
-
 /// One layer at work.
 struct Work<'a> {
     id: NodeId,
@@ -172,10 +147,6 @@ struct Work<'a> {
     study: &'a Study<'a>,
     options: &'a Options,
 }
-
-/// Samples that each surviving weight of a row needs at least; with about as many samples as unknowns a fit follows the
-/// noise of the samples.
-const SAMPLES: usize = 2;
 
 impl Work<'_> {
     /// Why the layer's weights are better left as they are, if so.
