@@ -64,9 +64,9 @@ module synapse_layer #(
     wire [31:0] plane = first + tap / AREA;
     wire signed [31:0] row = y * STRIDE_Y + tap % AREA / KERNEL_WIDTH * DILATION_Y - PAD_Y;
     wire signed [31:0] column = x * STRIDE_X + tap % KERNEL_WIDTH * DILATION_X - PAD_X;
-    wire inside = row >= 0 && row < IN_HEIGHT && column >= 0 && column < IN_WIDTH;
-    assign in_address = inside ? (plane * IN_HEIGHT + row) * IN_WIDTH + column : 0;
-    wire signed [IN_BITS:0] in = inside ? {IN_SIGNED != 0 && in_code[IN_BITS-1], in_code} : 0;
+    wire in_image = row >= 0 && row < IN_HEIGHT && column >= 0 && column < IN_WIDTH;
+    assign in_address = in_image ? (plane * IN_HEIGHT + row) * IN_WIDTH + column : 0;
+    wire signed [IN_BITS:0] in = in_image ? {IN_SIGNED != 0 && in_code[IN_BITS-1], in_code} : 0;
 
     // Multiply-accumulate, from the bias.
     reg signed [ACCUMULATOR_BITS-1:0] accumulator;
