@@ -108,7 +108,7 @@ module synapse_layer #(
             at <= rows[channel];
             last <= rows[channel+1];
             state <= 1;
-        end else if (running && at != last) begin
+        end else if (running && at < last) begin
             accumulator <= accumulator + product;
             position <= next;
             at <= at + 1;

@@ -40,7 +40,10 @@ module synapse_test;
 
     always #1 clock = ~clock;
 
-    integer seen = 0, wrong = 0, clocks = 0;
+    // Every entry once for each position of the window, and two clocks around an output; a damaged row table takes more.
+    localparam [63:0] LIMIT = 64'd1 * ENTRIES * OUT_HEIGHT * OUT_WIDTH + 64'd2 * OUT_SIZE + 16;
+    integer seen = 0, wrong = 0;
+    reg [63:0] clocks = 0;
     always @(negedge clock) begin
         clocks = clocks + 1;
         if (out_valid) begin
@@ -50,6 +53,10 @@ module synapse_test;
                 wrong = wrong + 1;
                 if (wrong <= 5) $display("output %0d of %0s is %h, golden %h", out_address, OUTPUT, out_code, golden[out_address]);
             end
+        end
+        if (clocks > LIMIT) begin
+            $display("FAIL %0s: not done after %0d clocks", OUTPUT, clocks);
+            $finish_and_return(1);
         end
         if (done && !out_valid) begin
             if (wrong == 0 && seen == OUT_SIZE) begin
