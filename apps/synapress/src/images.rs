@@ -1,12 +1,14 @@
 //! Arguments about images: which ones, and how they are prepared for a network. What the command line does not say is
 //! taken from a TOML file, then from what the network itself carries.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use synapress_compress::data::{Bad, Dataset, PreprocessTable, check_shape, read_labels};
+use synapress_compress::data::{Bad, Dataset, Image, MOST_BYTES, PreprocessTable, check_shape, read_labels};
 use synapress_model::{Channels, Net, Preprocess};
 
 use crate::commands::usage;
@@ -113,6 +115,17 @@ pub fn preprocess_of(net: &Net) -> Preprocess {
     })
 }
 
+/// Reads and decodes one image.
+pub fn read(path: &Path) -> Result<Image> {
+    let mut bytes = Vec::new();
+    // One byte more than is allowed tells a file that is too long.
+    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        anyhow::bail!("over the limit of {MOST_BYTES} bytes");
+    }
+    Image::decode(&bytes).map_err(anyhow::Error::msg)
+}
+
 /// Which of the images.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct Selection {
@@ -131,7 +144,7 @@ impl Selection {
     }
 
     /// Opens a data set for a network, which takes its class names when it has none.
-    pub fn open(self, path: &std::path::Path, net: &mut Net) -> Result<Dataset> {
+    pub fn open(self, path: &Path, net: &mut Net) -> Result<Dataset> {
         let dataset = self.cut(Dataset::open(path)?)?;
         let classes = net.graph.shape(net.graph.output()).len();
         dataset.check_labels(classes)?;
@@ -142,7 +155,7 @@ impl Selection {
     }
 
     /// The same, and every image was decoded once, so that a long job does not stop at one of them.
-    pub fn open_checked(self, path: &std::path::Path, net: &mut Net) -> Result<Dataset> {
+    pub fn open_checked(self, path: &Path, net: &mut Net) -> Result<Dataset> {
         let (dataset, faults) = self.open(path, net)?.check(self.bad())?;
         for fault in &faults {
             say(&format!("skipped: {fault}"));

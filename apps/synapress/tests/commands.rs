@@ -123,6 +123,35 @@ fn a_quantized_network_is_executed_in_integers() {
 }
 
 #[test]
+fn a_quantized_network_is_exported_for_hardware() {
+    let folder = Folder::trained();
+    folder.fails(1, &words("export float.syn --to memh -o hw"), &["float.syn", "run `synapress quantize` first"]);
+    folder.ok(&words("quantize float.syn --data train.txt -o q.syn"));
+    let images = "--images val1000.ppm val1001.ppm";
+    for (format, file) in [("memh", "fc.weights.memh"), ("coe", "fc.bias.coe"), ("bin", "fc.bin"), ("c-header", "fc.h")]
+    {
+        let json = folder.json(&words(&format!("export q.syn --to {format} {images} -o {format}")));
+        assert_eq!((&json["golden"], &json["format"]), (&2.into(), &format.into()));
+        assert_eq!(json["archive_bytes"], folder.read("q.syn").len());
+        assert_eq!(json["layers"].as_array().unwrap().len(), 3);
+        assert!(!folder.read(&format!("{format}/layers/007_{file}")).is_empty());
+        let manifest: serde_json::Value =
+            serde_json::from_slice(&folder.read(&format!("{format}/manifest.json"))).unwrap();
+        assert_eq!(manifest["bytes"], json["bytes"]);
+        // What the golden vectors end in is what the network says of the image.
+        let classified = folder.json(&words("classify q.syn val1001.ppm --top 1"));
+        let top = &classified["images"][0]["top"][0];
+        let probability = manifest["golden"][1]["classes"][top["class"].as_u64().unwrap() as usize].as_f64().unwrap();
+        assert!((top["probability"].as_f64().unwrap() - probability).abs() < 1e-6, "{top} {probability}");
+    }
+    folder.ok(&words("export q.syn --to memh --seed 7 -o random"));
+    folder.fails(1, &words("export q.syn --to memh -o random"), &["random", "holds something already"]);
+    folder.fails(2, &words("export q.syn --to hex -o other"), &["c-header"]);
+    folder.fails(1, &words("export q.syn --to bin --images none.ppm -o other"), &["none.ppm"]);
+    assert!(!folder.path("other").exists());
+}
+
+#[test]
 fn compress_prints_the_table_of_the_paper_and_writes_it_beside() {
     let folder = Folder::trained();
     folder.write(

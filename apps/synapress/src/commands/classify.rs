@@ -1,18 +1,16 @@
 //! `classify`: labels and probabilities of single images.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
-use synapress_compress::data::{Image, MOST_BYTES, preprocess};
+use synapress_compress::data::preprocess;
 use synapress_compress::evaluate::log_probabilities;
 
 use super::Run;
 use super::eval::classifier;
-use crate::images::{Preparation, preprocess_of};
+use crate::images::{Preparation, preprocess_of, read};
 use crate::model::Source;
 use crate::output::{Output, table};
 
@@ -74,16 +72,6 @@ impl Run for Classify {
         }
         self.output.answer(&json(&answers), || text(&answers))
     }
-}
-
-fn read(path: &Path) -> Result<Image> {
-    let mut bytes = Vec::new();
-    // One byte more than is allowed tells a file that is too long.
-    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        anyhow::bail!("over the limit of {MOST_BYTES} bytes");
-    }
-    Image::decode(&bytes).map_err(anyhow::Error::msg)
 }
 
 fn json(answers: &[(String, Vec<Guess>)]) -> Value {

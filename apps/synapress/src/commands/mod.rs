@@ -6,6 +6,7 @@ mod compress;
 mod demo;
 mod encode;
 mod eval;
+mod export;
 mod group;
 mod inspect;
 mod prune;
@@ -48,6 +49,7 @@ const COMMANDS: &[Entry] = &[
     Entry::of::<quantize::Quantize>(),
     Entry::of::<compress::Compress>(),
     Entry::of::<encode::Encode>(),
+    Entry::of::<export::Export>(),
     Entry::of::<classify::Classify>(),
 ];
 
