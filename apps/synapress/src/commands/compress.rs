@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{ArgGroup, Args};
-use synapress_compress::pipeline::{Budget, Job, Outcome, Size};
+use synapress_compress::pipeline::{Budget, Goal, Job, Outcome};
 use synapress_compress::rate;
 use synapress_compress::recipe::Recipe;
 use synapress_compress::train::Options;
@@ -36,16 +36,16 @@ pub struct Compress {
     /// How many times smaller than its parameters in single precision the output is to be
     #[arg(long, value_name = "R")]
     ratio: Option<f64>,
-    /// Bit width of layer outputs, with --max-bytes and --ratio
+    /// Bit width of layer outputs, unless a recipe says
     #[arg(long, value_name = "BITS", default_value_t = 8, value_parser = clap::value_parser!(u8).range(2..=16))]
     output_bits: u8,
-    /// Images that layers are fitted to, with --max-bytes and --ratio
+    /// Images that layers are fitted to, unless a recipe says
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(2..))]
     fit_images: u32,
     #[command(flatten)]
     material: Material,
-    /// Settings of retraining go with --max-drop, --max-bytes and --ratio (none by default with these two); a recipe
-    /// has its own
+    /// Settings of retraining go with --max-drop, --max-bytes and --ratio, where there is none by default; a recipe has
+    /// its own
     #[command(flatten)]
     training: Training,
     #[command(flatten)]
@@ -58,7 +58,6 @@ pub struct Compress {
 enum How {
     Recipe(Box<Recipe>),
     Budget(Budget),
-    Size(Size),
 }
 
 impl Run for Compress {
@@ -85,33 +84,30 @@ impl Run for Compress {
             Some(_) => return Err(usage("--ratio is a number from 1")),
             None => self.max_bytes,
         };
-        let how = match (recipe, bytes, self.max_drop) {
-            (Some(recipe), ..) => How::Recipe(Box::new(recipe)),
-            (None, Some(bytes), _) => {
-                let base = Options { steps: 0, learning_rate: 0.0003, ..Options::default() };
-                How::Size(Size {
-                    bytes,
+        let how = match (recipe, bytes.map(Goal::Bytes).or(self.max_drop.map(Goal::Points))) {
+            (Some(recipe), _) => How::Recipe(Box::new(recipe)),
+            (None, Some(Goal::Points(points))) if !(points.is_finite() && points >= 0.0) => {
+                return Err(usage("--max-drop is a number of points from 0"));
+            }
+            (None, Some(goal)) => {
+                let base = Options { steps: 0, learning_rate: 1e-4, ..Options::default() };
+                How::Budget(Budget {
+                    goal,
                     images: self.fit_images as usize,
                     rate: rate::Options::default(),
                     output_bits: self.output_bits,
                     retrain: self.training.retrain(images, base, false)?,
                 })
             }
-            (None, None, Some(points)) if points.is_finite() && points >= 0.0 => {
-                let base = Options { steps: 200, ..Options::default() };
-                How::Budget(Budget { points, retrain: self.training.retrain(images, base, false)? })
-            }
-            _ => return Err(usage("--max-drop is a number of points from 0")),
+            (None, None) => return Err(usage("give a recipe or a budget")),
         };
         let settings = match &how {
             How::Recipe(recipe) => format!("compress {recipe:?}"),
             How::Budget(budget) => format!("compress {budget:?}"),
-            How::Size(size) => format!("compress {size:?}"),
         };
         let act = |job: &mut Job<'_>| match &how {
             How::Recipe(recipe) => job.compress(&bench.net, validation, recipe),
             How::Budget(budget) => job.compress_within(&bench.net, validation, budget),
-            How::Size(size) => job.compress_to_size(&bench.net, validation, size),
         };
         self.carry_out(&bench, &settings, act, &how)
     }
@@ -140,7 +136,7 @@ impl Compress {
         self.output.answer(&done.json, || done.text)?;
         let lost = report.and_then(|r| r.rows.last().and_then(|row| row.loss_of_top1)).map_or(0.0, |l| l.points);
         match how {
-            How::Budget(budget) if lost > budget.points => {
+            How::Budget(Budget { goal: Goal::Points(points), .. }) if lost > *points => {
                 anyhow::bail!(
                     "even the gentlest settings lose {lost:.2} points; give more images or a larger --max-drop"
                 )

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, ValueEnum};
 use serde_json::{Value, json};
 use synapress_compress::prune::{self, search};
 use synapress_compress::recipe;
@@ -15,6 +15,46 @@ use crate::job::{Keeping, Material, Teaching, parse_layer};
 use crate::model::{Source, Target};
 use crate::output::{Output, table, thousands};
 use crate::training::Training;
+
+/// How layers share the zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Spread {
+    /// One ratio times the standard deviation of each layer's weights
+    Deviation,
+    /// One magnitude for all layers
+    Magnitude,
+    /// The same share of every layer, the smallest magnitudes of each
+    Layer,
+}
+
+impl From<Spread> for prune::Spread {
+    fn from(spread: Spread) -> Self {
+        match spread {
+            Spread::Deviation => Self::Deviation,
+            Spread::Magnitude => Self::Magnitude,
+            Spread::Layer => Self::Layer,
+        }
+    }
+}
+
+/// Which weights fall together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Pattern {
+    /// Each weight by itself
+    Single,
+    /// Four neighbouring input channels at one place of the window, which vector hardware skips as one
+    #[value(name = "1x4")]
+    Channels4,
+}
+
+impl From<Pattern> for prune::Pattern {
+    fn from(pattern: Pattern) -> Self {
+        match pattern {
+            Pattern::Single => Self::Single,
+            Pattern::Channels4 => Self::Channels4,
+        }
+    }
+}
 
 /// Set weights below each layer's threshold to zero (SP), and retrain
 ///
@@ -30,7 +70,7 @@ pub struct Prune {
     /// One pruning ratio for every layer
     #[arg(long, value_name = "R")]
     ratio: Option<f64>,
-    /// Share of zeros of the whole network, such as 0.6713, by one ratio for every layer
+    /// Share of zeros of the whole network, such as 0.6713
     #[arg(long, value_name = "S")]
     sparsity: Option<f64>,
     /// Search each layer's ratio: raise it while the loss of accuracy on --data stays within --tolerance
@@ -42,6 +82,12 @@ pub struct Prune {
     /// A layer's own ratio or sparsity, as the network's is given
     #[arg(long, value_name = "NAME=X", value_parser = parse_layer::<f64>)]
     layer: Vec<(String, f64)>,
+    /// How layers share the zeros of --sparsity
+    #[arg(long, value_enum, default_value_t = Spread::Deviation, conflicts_with_all = ["ratio", "search"])]
+    spread: Spread,
+    /// Which weights fall together
+    #[arg(long, value_enum, default_value_t = Pattern::Single)]
+    pattern: Pattern,
     /// A layer to leave as it is
     #[arg(long, value_name = "NAME")]
     exclude: Vec<String>,
@@ -112,6 +158,7 @@ impl Prune {
             most: self.most_ratio,
             rounds: self.rounds.unwrap_or(3).into(),
             exclude: exclude.clone(),
+            pattern: self.pattern.into(),
         };
         let resolve = recipe::Resolve { images: self.resolve_images.min(images), ..recipe::Resolve::default() };
         Ok(recipe::Prune {
@@ -120,6 +167,8 @@ impl Prune {
             search: self.search.then_some(search),
             layers: self.layer.iter().cloned().collect(),
             exclude,
+            spread: self.spread.into(),
+            pattern: self.pattern.into(),
             rounds: self.rounds.unwrap_or(1).into(),
             resolve: (resolve.images > 0 && !self.search).then_some(resolve),
             ..recipe::Prune::default()

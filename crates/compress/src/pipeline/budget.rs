@@ -1,146 +1,208 @@
-//! Compression by a budget: a recipe is made that the loss of accuracy is to stay within, carried out, checked as a
-//! whole, and made gentler as long as the loss is beyond.
+//! Compression within a budget of bytes or of accuracy: one price of a bit for all layers, searched until the real file
+//! is as small as asked for, or until the integers lose as much as they may.
 
+use std::time::Instant;
+
+use synapress_code as code;
 use synapress_model::Net;
 
-use super::{Error, Job, Judge, Outcome};
+use super::compress::{Made, effort};
+use super::price::{self, Pass};
+use super::{Error, Job, Outcome};
 use crate::data::Dataset;
-use crate::prune::{self, resolve};
-use crate::recipe::{Calibration, Group, Levels, Prune, Quantize, Recipe, Resolve, Retrain, Widths};
-use crate::{group, report};
+use crate::evaluate::{Evaluation, compare};
+use crate::rate::{self, At, Bench, Scales};
+use crate::recipe::{Quantize, Retrain};
+use crate::report::{Effort, Report, Stage};
 
-/// What a compression by a budget may lose, and how it retrains.
+/// What a compression is to keep to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Goal {
+    /// The most bytes of the `.syn` file, with the least loss that is found.
+    Bytes(u64),
+    /// The most points of top-1 that the integers may lose on the validation images, with the smallest file that is
+    /// found.
+    Points(f64),
+}
+
+/// A budget, and how it is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Budget {
-    /// Points of top-1 on the validation images.
-    pub points: f64,
-    /// How networks are retrained after pruning.
+    /// What is kept to.
+    pub goal: Goal,
+    /// Calibration images that layers are fitted to and sensitivity is measured on.
+    pub images: usize,
+    /// How layers are coded.
+    pub rate: rate::Options,
+    /// Bit width of layer outputs.
+    pub output_bits: u8,
+    /// How centroids and biases are trained at the end, through the integers.
     pub retrain: Retrain,
 }
 
-/// Sparsities that are tried, ascending.
-const SPARSITIES: [f64; 12] = [0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.67, 0.75, 0.8, 0.85, 0.9, 0.95];
+impl Budget {
+    fn quantize(&self) -> Quantize {
+        Quantize {
+            conv_bits: Some(self.rate.bits),
+            fc_bits: Some(self.rate.bits),
+            output_bits: Some(self.output_bits),
+            ..Quantize::default()
+        }
+    }
 
-/// How often a recipe is made gentler before nothing is left to give up.
-const ATTEMPTS: usize = 4;
+    /// Bytes that the search may spend: retraining makes biases and centroids that are a little longer.
+    fn room(&self, bytes: u64) -> u64 {
+        if self.retrain.steps.unwrap_or(0) > 0 { bytes - bytes / 300 } else { bytes }
+    }
+}
+
+/// Relative error that sensitivity is first measured at.
+const FIRST: f64 = 0.02;
+
+/// How near to the goal the two searches of a price come: as a share of the bytes, or as a factor of the price.
+const COARSE: [f64; 2] = [0.1, 2.5];
+const FINE: [f64; 2] = [0.01, 1.15];
+
+/// Passes over the network before a search ends with the best that was found.
+const PASSES: usize = 10;
 
 impl Job<'_> {
-    /// Compresses a network such that top-1 on `validation` falls by no more than the budget. Returns the first
-    /// outcome that does, or else the last and gentlest one: its report says what it loses.
-    ///
-    /// The sparsity is the highest one whose pruned and re-solved network, not yet retrained, stays within the budget
-    /// on calibration images that it was not re-solved with. Index and bit widths are searched with a third of the
-    /// budget each. The joint result decides; each further attempt takes the next lower sparsity and half the
-    /// tolerances.
+    /// Compresses a network within a budget and evaluates it in integers on `validation`. A budget of points that no
+    /// price keeps to gives the gentlest outcome: its report says what that loses.
     ///
     /// # Errors
-    /// As [`Job::compress`].
+    /// [`Error::Settings`] when no price makes the file so small; those of the steps; [`Error::Stopped`].
     pub fn compress_within(&mut self, net: &Net, validation: &Dataset, budget: &Budget) -> Result<Outcome, Error> {
         net.verify()?;
-        let highest: usize = self.work.value("budget", || self.highest(net, budget.points))?;
-        let mut attempt = 0;
-        loop {
-            let gentlest = attempt + 1 == ATTEMPTS;
-            let level = if gentlest { 0 } else { highest.saturating_sub(attempt) };
-            let recipe = recipe(budget, SPARSITIES[level], attempt, gentlest);
-            let work = self.work.part(&format!("attempt-{}", attempt + 1))?;
-            let mut job = Job { work: &work, watch: &mut *self.watch, ..*self };
-            let outcome = job.compress(net, validation, &recipe)?;
-            let lost = outcome.report.rows.last().and_then(|row| row.loss_of_top1).map_or(0.0, |l| l.points);
-            if lost <= budget.points || gentlest {
-                return Ok(outcome);
-            }
-            self.tell("budget", attempt + 1, ATTEMPTS, format!("attempts, {lost:.2} points are too much"))?;
-            attempt += 1;
+        let clock = Instant::now();
+        let baseline = self.baseline(net, validation)?;
+        let start = Made { net: net.clone(), effort: Effort::None, seconds: 0.0 };
+        let mut rows = vec![self.row(Stage::Baseline, &start, &baseline, None)?];
+        let (images, _) = self.images(budget.images, net.graph.shape(net.graph.input()?))?;
+        let bench = &mut Bench::new(net, &images, &budget.rate)?;
+        let judge = &(validation, &baseline);
+        let scales = self.scales("scales-1", bench, At::Error(FIRST))?;
+        let coarse = self.search_price("coarse", bench, budget, judge, &scales, None)?;
+        // Sensitivity depends on the size of the error: once more near the target.
+        let scales = self.scales("scales-2", bench, At::Price(coarse.price, &scales))?;
+        let found = self.search_price("fine", bench, budget, judge, &scales, Some(coarse.price))?;
+        let coded = self.priced("fine", bench, &scales, found.price)?;
+        let mut made = self.quantize("quantized", &coded, net, &budget.quantize(), &budget.retrain)?;
+        let mut effort = effort(Effort::Calibration, std::slice::from_ref(&budget.retrain));
+        let too_large = |net: &Net| -> Result<bool, Error> {
+            let Goal::Bytes(bytes) = budget.goal else { return Ok(false) };
+            Ok(code::encode(net, &code::Options::default())?.len() as u64 > bytes)
+        };
+        if effort == Effort::Retrained && too_large(&made)? {
+            // Other biases and centroids can take more bytes than there was room left for.
+            made = self.quantize("not-retrained", &coded, net, &budget.quantize(), &Retrain::default())?;
+            effort = Effort::Calibration;
         }
-    }
-
-    /// The place of the highest sparsity that stays within the budget before retraining.
-    fn highest(&mut self, net: &Net, points: f64) -> Result<usize, Error> {
-        // One image in four judges, the others are re-solved with.
-        let (judges, others): (Vec<usize>, Vec<usize>) = (0..self.calibration.len()).partition(|i| i % 4 == 0);
-        let (judges, others) = (self.calibration.select(&judges), self.calibration.select(&others));
-        if others.is_empty() {
-            return Err(Error::Settings("a budget needs more than one calibration image".to_owned()));
-        }
-        let mut judge = Judge::new(&Job { calibration: &judges, watch: &mut *self.watch, ..*self }, net)?;
-        let before = judge.top1(net)?;
-        let (mut low, mut high) = (0, SPARSITIES.len() - 1);
-        while low < high {
-            let at = (low + high).div_ceil(2);
-            let name = format!("{:.0}% zeros", 100.0 * SPARSITIES[at]);
-            let pruned = prune::apply(net, &prune::ratios_for(net, &SPARSITIES[at].into())?)?;
-            let mut job = Job { calibration: &others, watch: &mut *self.watch, ..*self };
-            let solved = job.resolve(&name, net, &pruned, 256, &resolve::Options::default())?;
-            let lost = before - judge.top1(&solved)?;
-            self.tell("searching the sparsity", at, SPARSITIES.len(), format!("levels, {name}: {:+.2} points", -lost))?;
-            if lost <= points.max(0.0) { low = at } else { high = at - 1 }
-        }
-        Ok(low)
-    }
-}
-
-/// The recipe of an attempt.
-fn recipe(budget: &Budget, sparsity: f64, attempt: usize, gentlest: bool) -> Recipe {
-    let tolerance = budget.points.max(0.0) / 3.0 / f64::from(1u32 << attempt);
-    let group = match gentlest {
-        true => Group { bits: Some(12), ..Group::default() },
-        false => Group { search: Some(group::search::Search { tolerance, ..Default::default() }), ..Group::default() },
-    };
-    let wide = gentlest.then_some(16);
-    Recipe {
-        name: format!("at most {} points of top-1", budget.points),
-        rows: vec![
-            report::Stage::Pruned,
-            report::Stage::PrunedGrouped,
-            report::Stage::PrunedQuantized,
-            report::Stage::All,
-        ],
-        calibration: Calibration { images: None, augment: true },
-        prune: Some(Prune {
-            sparsity: Some(Levels::One(sparsity)),
-            rounds: if sparsity > 0.0 { 3 } else { 1 },
-            resolve: (sparsity > 0.0).then(Resolve::default),
-            ..Prune::default()
-        }),
-        group: Some(Group {
-            retrain: Retrain {
-                learning_rate: budget.retrain.learning_rate.map(|rate| rate * 0.1),
-                ..Retrain::default()
+        let seconds = self.work.value("seconds", || Ok(clock.elapsed().as_secs_f64()))?;
+        let grouped = self.measure_against("coded", &coded, validation, Some(&baseline))?;
+        let coded = Made { net: coded, effort: Effort::Calibration, seconds };
+        rows.push(self.row(Stage::PrunedGrouped, &coded, &grouped, Some(&baseline))?);
+        let evaluation = self.measure_against("quantized", &made, validation, Some(&baseline))?;
+        let made = Made { net: made, effort, seconds };
+        rows.push(self.row(Stage::All, &made, &evaluation, Some(&baseline))?);
+        let report = Report {
+            network: net.name.clone(),
+            recipe: match budget.goal {
+                Goal::Bytes(bytes) => format!("at most {bytes} bytes"),
+                Goal::Points(points) => format!("at most {points} points of top-1"),
             },
-            ..group
-        }),
-        quantize: Some(Quantize {
-            conv_bits: wide,
-            fc_bits: wide,
-            output_bits: wide,
-            search: (!gentlest).then_some(Widths { min: 4, max: 16, tolerance }),
-            ..Quantize::default()
-        }),
-        retrain: if sparsity > 0.0 {
-            budget.retrain.clone()
-        } else {
-            Retrain { steps: Some(0), ..budget.retrain.clone() }
-        },
-        ..Recipe::default()
+            calibration_images: self.calibration.len(),
+            images: baseline.images,
+            rows,
+            paper: Vec::new(),
+        };
+        Ok(Outcome { net: made.net, report })
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    fn scales(&mut self, name: &str, bench: &mut Bench<'_>, at: At<'_>) -> Result<Scales, Error> {
+        self.work.value(name, || {
+            let (all, mut done) = (bench.layers(), 0);
+            Ok(bench.measure(at, &mut |layer| {
+                done += 1;
+                // It is done soon; whoever wants to stop is asked again before the next stage.
+                let _ = self.tell("measuring sensitivity", done, all, format!("layers, {layer}"));
+            })?)
+        })
+    }
 
-    #[test]
-    fn every_attempt_is_a_sound_recipe_and_gentler_than_the_one_before() {
-        let budget = Budget { points: 1.5, retrain: Retrain { learning_rate: Some(0.01), ..Retrain::default() } };
-        let mut before = f64::INFINITY;
-        for attempt in 0..ATTEMPTS {
-            let recipe = recipe(&budget, SPARSITIES[5], attempt, attempt + 1 == ATTEMPTS);
-            let text = toml::to_string(&recipe).unwrap();
-            assert_eq!(Recipe::parse(&text, "attempt").unwrap(), recipe);
-            let tolerance = recipe.group.unwrap().search.map_or(0.0, |s| s.tolerance);
-            assert!(tolerance < before);
-            before = tolerance;
+    /// The network coded at a price, not yet quantized.
+    fn priced(&mut self, name: &str, bench: &mut Bench<'_>, scales: &Scales, price: f64) -> Result<Net, Error> {
+        let work = self.work;
+        work.stage(&format!("{name}-{price:e}"), || {
+            let (all, mut done) = (bench.layers(), 0);
+            let priced = bench.compress(scales, price, &mut |layer| {
+                done += 1;
+                let remark = format!("layers, {}: {:.2} bits a weight", layer.name, layer.bits);
+                // As above.
+                let _ = self.tell(&format!("coding at a price of {price:.2e}"), done, all, remark);
+            })?;
+            Ok(priced.net)
+        })
+    }
+
+    /// A price that keeps to the budget and comes near to it if that is found soon; for points that none keeps to, the
+    /// lowest that was tried. `first` is a price that came near before; without one the search is a coarse one.
+    fn search_price(
+        &mut self,
+        name: &str,
+        bench: &mut Bench<'_>,
+        budget: &Budget,
+        &(validation, baseline): &(&Dataset, &Evaluation),
+        scales: &Scales,
+        first: Option<f64>,
+    ) -> Result<Pass, Error> {
+        let near = if first.is_some() { FINE } else { COARSE };
+        // A tenth of a nat, halved with every half bit a weight.
+        let guess = 0.14 / bench.net().parameters().max(1) as f64;
+        let mut passes: Vec<Pass> = Vec::new();
+        while passes.len() < PASSES {
+            let next = match (budget.goal, passes.is_empty()) {
+                (_, true) => Some(first.unwrap_or(guess)),
+                (Goal::Bytes(bytes), _) => {
+                    let room = budget.room(bytes);
+                    let share = passes.last().map_or(0.0, |p| p.bytes as f64 / room as f64);
+                    let there = (1.0 - near[0]..=1.0).contains(&share);
+                    if there { None } else { price::for_bytes(&passes, room, near[0]) }
+                }
+                (Goal::Points(points), _) => price::for_loss(&passes, points, near[1]),
+            };
+            let Some(price) = next else { break };
+            let (work, number) = (self.work, passes.len() + 1);
+            let pass: Pass = work.value(&format!("{name}-pass-{number}"), || {
+                let coded = self.priced(name, bench, scales, price)?;
+                let integers = format!("{name}-{price:e}-integers");
+                let made = self.quantize(&integers, &coded, bench.net(), &budget.quantize(), &Retrain::default())?;
+                let bytes = code::encode(&made, &code::Options::default())?.len() as u64;
+                let mut remark = format!("passes, {price:.2e}: {bytes} bytes");
+                let mut loss = None;
+                if let Goal::Points(_) = budget.goal {
+                    let evaluation = self.measure_against(&integers, &made, validation, Some(baseline))?;
+                    let points = compare(baseline, &evaluation)?.top1.points;
+                    remark += &format!(", {points:.2} points lost");
+                    loss = Some(points);
+                }
+                self.tell("searching the price", number, PASSES, remark)?;
+                Ok(Pass { price, bytes, loss })
+            })?;
+            passes.push(pass);
         }
+        let fits = |p: &&Pass| match budget.goal {
+            Goal::Bytes(bytes) => p.bytes <= budget.room(bytes),
+            Goal::Points(points) => p.loss.is_some_and(|l| l <= points),
+        };
+        let highest = |a: &&Pass, b: &&Pass| a.price.total_cmp(&b.price);
+        let best = match budget.goal {
+            Goal::Bytes(_) => passes.iter().filter(fits).max_by_key(|p| p.bytes),
+            Goal::Points(_) => passes.iter().filter(fits).max_by(highest).or(passes.iter().min_by(highest)),
+        };
+        best.copied().ok_or_else(|| {
+            let message = "no price of a bit makes the file as small as asked for; ask for more bytes";
+            Error::Settings(message.to_owned())
+        })
     }
 }

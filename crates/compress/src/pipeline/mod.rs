@@ -8,20 +8,19 @@ mod compress;
 mod demo;
 mod error;
 mod job;
+mod price;
 mod quantize;
 mod search;
-mod size;
 mod small;
 mod stages;
 mod work;
 
-pub use budget::Budget;
+pub use budget::{Budget, Goal};
 pub use compress::Outcome;
 pub use demo::{Demo, STEPS as DEMO_STEPS, demo};
 pub use error::Error;
 pub use job::{Event, Job, Watch};
 pub use search::Judge;
-pub use size::Size;
 pub use small::network as small_network;
 pub use work::{Work, fingerprint, write};
 

@@ -4,7 +4,7 @@ use synapress_model::Net;
 
 use super::{Error, Job, Judge};
 use crate::group;
-use crate::prune::{self, Ratios, Target, resolve};
+use crate::prune::{self, Pattern, Ratios, Target, resolve};
 use crate::recipe::{Fit, Group, Prune, Retrain, Sensitivity};
 
 /// Which weights fall in a round.
@@ -30,17 +30,18 @@ impl Job<'_> {
         retrain: &[Retrain; 2],
     ) -> Result<Vec<Net>, Error> {
         if let Some(search) = &settings.search {
-            let options = prune::search::Options { exclude: settings.exclude.clone(), ..search.clone() };
+            let (exclude, pattern) = (settings.exclude.clone(), settings.pattern);
+            let options = prune::search::Options { exclude, pattern, ..search.clone() };
             return Ok(vec![self.prune_by_search(net, float, &options, &retrain[1])?]);
         }
         let mut targets = settings.targets();
         if let Some(sensitivity) = &settings.sensitivity {
-            self.spread(net, sensitivity, &mut targets)?;
+            self.spread(net, sensitivity, settings.pattern, &mut targets)?;
         }
         let mut ratios = None;
         if let Some(ratio) = settings.ratio {
             let all = ratios_of(net, ratio, settings);
-            targets = vec![reached(net, &all)?];
+            targets = vec![reached(net, &all, settings.pattern)?];
             ratios = Some(all);
         }
         let rounds = settings.rounds.max(1);
@@ -66,11 +67,18 @@ impl Job<'_> {
 
     /// Spreads the sparsities of targets over layers by what each can bear. Layers that are set apart keep what the
     /// target says of them.
-    fn spread(&mut self, net: &Net, settings: &Sensitivity, targets: &mut [Target]) -> Result<(), Error> {
+    fn spread(
+        &mut self,
+        net: &Net,
+        settings: &Sensitivity,
+        pattern: Pattern,
+        targets: &mut [Target],
+    ) -> Result<(), Error> {
+        let options = prune::sensitivity::Options { pattern, ..settings.into() };
         let measured: prune::sensitivity::Sensitivity = self.work.value("sensitivity", || {
             let (images, _) = self.images(settings.images, net.graph.shape(net.graph.input()?))?;
             let (all, mut done) = (net.synaptic().len(), 0);
-            Ok(prune::sensitivity::measure(net, &images, &settings.into(), &mut |curve| {
+            Ok(prune::sensitivity::measure(net, &images, &options, &mut |curve| {
                 done += 1;
                 // It is done soon; whoever wants to stop is asked again before the next stage.
                 let _ = self.tell("measuring sensitivity", done, all, format!("layers, {}", curve.name));
@@ -102,10 +110,13 @@ impl Job<'_> {
                 Fall::Ratios(ratios) => ratios.clone(),
                 Fall::Sparsity(target) => prune::ratios_for(at, target)?,
             };
-            let pruned = prune::apply(at, &ratios)?;
+            let pruned = prune::apply_pattern(at, &ratios, settings.pattern)?;
             match &settings.resolve {
                 None => Ok(pruned),
-                Some(resolve) => self.resolve(name, float, &pruned, resolve.images, &resolve.into()),
+                Some(resolve) => {
+                    let options = resolve::Options { pattern: settings.pattern, ..resolve.into() };
+                    self.resolve(name, float, &pruned, resolve.images, &options)
+                }
             }
         })?;
         work.stage(name, || self.retrain(name, &solved, float, true, None, retrain))
@@ -209,8 +220,8 @@ fn ratios_of(net: &Net, ratio: f64, settings: &Prune) -> Ratios {
 }
 
 /// The sparsities that ratios reach on a network.
-fn reached(net: &Net, ratios: &Ratios) -> Result<Target, Error> {
-    let pruned = prune::apply(net, ratios)?;
+fn reached(net: &Net, ratios: &Ratios, pattern: Pattern) -> Result<Target, Error> {
+    let pruned = prune::apply_pattern(net, ratios, pattern)?;
     let layers = pruned
         .synaptic()
         .into_iter()
@@ -220,7 +231,7 @@ fn reached(net: &Net, ratios: &Ratios) -> Result<Target, Error> {
             Some((name, weights.zeros() as f64 / weights.len().max(1) as f64))
         })
         .collect();
-    Ok(Target { sparsity: prune::sparsity(&pruned), layers, ..Target::default() })
+    Ok(Target { sparsity: prune::sparsity(&pruned), layers, pattern, ..Target::default() })
 }
 
 /// What lies between two targets.
@@ -230,6 +241,6 @@ fn between(from: &Target, to: &Target, share: f64) -> Target {
     Target {
         sparsity: mix(from.sparsity, to.sparsity),
         layers: to.layers.iter().map(|(name, &s)| (name.clone(), mix(before(name), s))).collect(),
-        exclude: to.exclude.clone(),
+        ..to.clone()
     }
 }

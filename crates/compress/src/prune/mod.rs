@@ -7,6 +7,7 @@
 //! training. Biases are never pruned.
 
 pub mod allocate;
+mod pattern;
 pub mod ramp;
 pub mod resolve;
 pub mod search;
@@ -18,7 +19,9 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use synapress_model::{Error, ErrorKind, Form, Net, NodeId, Weights};
 
-pub use allocate::{Target, ratio_for_net_sparsity, ratio_for_sparsity, ratios_for};
+pub use allocate::{Spread, Target, ratio_for_net_sparsity, ratio_for_sparsity, ratios_for};
+pub use pattern::Pattern;
+pub(crate) use pattern::Units;
 
 /// The pruning ratio of each layer by its name. A layer that is not named is left as it is.
 pub type Ratios = BTreeMap<String, f64>;
@@ -62,16 +65,24 @@ pub fn mask(weights: &[f32], threshold: f64) -> Vec<bool> {
 /// [`ErrorKind::Attribute`] for a ratio that is negative or not finite, or that names no convolution or fully
 /// connected layer; [`ErrorKind::Weights`] when a layer has no weights.
 pub fn apply(net: &Net, ratios: &Ratios) -> Result<Net, Error> {
+    apply_pattern(net, ratios, Pattern::Single)
+}
+
+/// [`apply`] to weights that fall together: those of a pattern whose root mean square is below the threshold.
+///
+/// # Errors
+/// As [`apply`].
+pub fn apply_pattern(net: &Net, ratios: &Ratios, pattern: Pattern) -> Result<Net, Error> {
     let mut pruned = net.clone();
-    apply_to(&mut pruned, ratios)?;
+    apply_to(&mut pruned, ratios, pattern)?;
     Ok(pruned)
 }
 
-/// [`apply`] without a copy of the network.
+/// [`apply_pattern`] without a copy of the network.
 ///
 /// # Errors
 /// As [`apply`]; the network is then unchanged.
-pub fn apply_to(net: &mut Net, ratios: &Ratios) -> Result<(), Error> {
+pub fn apply_to(net: &mut Net, ratios: &Ratios, pattern: Pattern) -> Result<(), Error> {
     let layers: Vec<(NodeId, f64)> = ratios
         .iter()
         .map(|(name, &ratio)| {
@@ -86,15 +97,23 @@ pub fn apply_to(net: &mut Net, ratios: &Ratios) -> Result<(), Error> {
         .collect::<Result<_, _>>()?;
     for (id, ratio) in layers {
         if let Some(weights) = &mut net.weights[id] {
-            prune(weights, ratio);
+            prune(weights, ratio, pattern);
         }
     }
     Ok(())
 }
 
 /// Prunes one layer in place.
-pub fn prune(weights: &mut Weights, ratio: f64) {
-    let threshold = threshold(&weights.values(), ratio);
+pub fn prune(weights: &mut Weights, ratio: f64, pattern: Pattern) {
+    let values = weights.values();
+    let threshold = threshold(&values, ratio);
+    if pattern != Pattern::Single {
+        let [_, row @ ..] = weights.dims;
+        let fall: Vec<bool> = pattern.magnitudes(&values, row).par_iter().map(|&m| falls(m, threshold)).collect();
+        drop(values);
+        return clear(weights, &fall);
+    }
+    drop(values);
     match &mut weights.form {
         Form::Dense(w) => w.par_iter_mut().filter(|w| falls(**w, threshold)).for_each(|w| *w = 0.0),
         Form::Coded { centroids, index } => {
@@ -104,6 +123,15 @@ pub fn prune(weights: &mut Weights, ratio: f64) {
         Form::Fixed { q, format } => {
             q.par_iter_mut().filter(|q| falls(format.value(**q), threshold)).for_each(|q| *q = 0);
         }
+    }
+}
+
+/// Clears the weights that fall.
+fn clear(weights: &mut Weights, fall: &[bool]) {
+    match &mut weights.form {
+        Form::Dense(w) => w.iter_mut().zip(fall).filter(|(_, f)| **f).for_each(|(w, _)| *w = 0.0),
+        Form::Coded { index, .. } => index.iter_mut().zip(fall).filter(|(_, f)| **f).for_each(|(i, _)| *i = 0),
+        Form::Fixed { q, .. } => q.iter_mut().zip(fall).filter(|(_, f)| **f).for_each(|(q, _)| *q = 0),
     }
 }
 
@@ -211,9 +239,33 @@ pub(crate) mod tests {
         ];
         for form in forms {
             let mut weights = Weights { dims: [1, 4, 1, 1], form, bias: synapress_model::Bias::None };
-            prune(&mut weights, 0.5);
+            prune(&mut weights, 0.5, Pattern::Single);
             assert_eq!(*weights.values(), [0.0, -3.0, 0.0, 2.0]);
             assert_eq!(weights.zeros(), 2);
+        }
+    }
+
+    #[test]
+    fn groups_of_channels_fall_together_at_every_stage() {
+        let net = small_net(4);
+        for wanted in [0.3, 0.7] {
+            let target = Target { pattern: Pattern::Channels4, ..wanted.into() };
+            let ratios = ratios_for(&net, &target).unwrap();
+            let pruned = apply_pattern(&net, &ratios, target.pattern).unwrap();
+            assert!((sparsity(&pruned) - wanted).abs() < 0.02, "{}", sparsity(&pruned));
+            for id in net.synaptic() {
+                let weights = weights_of(&pruned, id).unwrap();
+                let [_, row @ ..] = weights.dims;
+                let units = Pattern::Channels4.units(row);
+                for row in weights.values().chunks(units.taps()) {
+                    let mut zeros = vec![[false; 2]; units.count];
+                    row.iter().enumerate().for_each(|(tap, w)| zeros[units.of(tap)][usize::from(*w == 0.0)] = true);
+                    assert!(zeros.iter().all(|z| !(z[0] && z[1])), "{}", net.graph.node(id).name);
+                }
+            }
+            let grouped = crate::group::group(&net, &crate::group::Options::default()).unwrap();
+            let coded = apply_pattern(&grouped, &ratios, target.pattern).unwrap();
+            assert!((sparsity(&coded) - wanted).abs() < 0.03, "{}", sparsity(&coded));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use synapress_model::{Error, Net};
 
-use super::{Target, apply, ratios_for, search};
+use super::{Target, apply_pattern, ratios_for, search};
 
 /// The sparsity after `round` of `rounds`, from 0 to `target`: `target (1 - (1 - round / rounds)^3)` (Zhu and Gupta
 /// 2017, equation 1, from a dense network).
@@ -36,7 +36,8 @@ pub fn gradual<E: From<Error>>(
 ) -> Result<Net, E> {
     let mut at = net.clone();
     for round in first.max(1)..=rounds {
-        let pruned = apply(&at, &ratios_for(&at, &scaled(target, level(1.0, round, rounds)))?)?;
+        let ratios = ratios_for(&at, &scaled(target, level(1.0, round, rounds)))?;
+        let pruned = apply_pattern(&at, &ratios, target.pattern)?;
         at = retrain(&pruned, round)?;
         search::held(&pruned, &at)?;
     }
@@ -48,7 +49,7 @@ pub fn scaled(target: &Target, share: f64) -> Target {
     Target {
         sparsity: target.sparsity * share,
         layers: target.layers.iter().map(|(name, sparsity)| (name.clone(), sparsity * share)).collect(),
-        exclude: target.exclude.clone(),
+        ..target.clone()
     }
 }
 

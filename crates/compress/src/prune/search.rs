@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use synapress_model::{Error, ErrorKind, Net, NodeId};
 
-use super::{Ratios, layer_named, prune, weights_of};
+use super::{Pattern, Ratios, layer_named, prune, weights_of};
 
 /// How ratios are searched.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,11 +29,14 @@ pub struct Options {
     pub rounds: usize,
     /// Layers that are left as they are, by name.
     pub exclude: BTreeSet<String>,
+    /// Which weights fall together.
+    pub pattern: Pattern,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tolerance: 1.0, start: 0.25, step: 0.25, most: 3.0, rounds: 3, exclude: BTreeSet::new() }
+        let (exclude, pattern) = (BTreeSet::new(), Pattern::Single);
+        Self { tolerance: 1.0, start: 0.25, step: 0.25, most: 3.0, rounds: 3, exclude, pattern }
     }
 }
 
@@ -132,7 +135,7 @@ pub fn search<S: Steps>(
         let start = at.clone();
         // A round that was interrupted: what it had settled is pruned again from the same weights.
         for name in &state.raised {
-            prune_from(&start, &mut at, layer_named(&start, name)?, state.ratios[name])?;
+            prune_from(&start, &mut at, layer_named(&start, name)?, state.ratios[name], options.pattern)?;
         }
         while state.layers < layers.len() {
             let place = state.layers;
@@ -172,7 +175,7 @@ fn raise<S: Steps>(
     let mut ratio = state.ratios.get(&name).map_or(options.start, |r| r + options.step);
     while ratio <= options.most * (1.0 + 1e-9) {
         let before = at.weights[id].clone();
-        prune_from(start, at, id, ratio)?;
+        prune_from(start, at, id, ratio, options.pattern)?;
         let loss = baseline - steps.judge(at)?;
         let accepted = loss <= allowed;
         steps.tried(&Try { round: state.rounds + 1, layer: place, name: name.clone(), ratio, loss, accepted })?;
@@ -187,9 +190,9 @@ fn raise<S: Steps>(
     Ok(())
 }
 
-fn prune_from(start: &Net, at: &mut Net, id: NodeId, ratio: f64) -> Result<(), Error> {
+fn prune_from(start: &Net, at: &mut Net, id: NodeId, ratio: f64, pattern: Pattern) -> Result<(), Error> {
     let mut weights = weights_of(start, id)?.clone();
-    prune(&mut weights, ratio);
+    prune(&mut weights, ratio, pattern);
     at.weights[id] = Some(weights);
     Ok(())
 }

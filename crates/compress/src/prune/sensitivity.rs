@@ -8,9 +8,9 @@
 use serde::{Deserialize, Serialize};
 use synapress_model::{Error, ErrorKind, Form, Net, Weights};
 
-use super::Target;
 use super::allocate::checked;
 use super::resolve::choose::{Score, gradually};
+use super::{Pattern, Target};
 use crate::layerwise::normal::Normal;
 use crate::layerwise::probe::{self, Probe};
 use crate::layerwise::samples::Positions;
@@ -35,6 +35,8 @@ pub struct Options {
     pub iterations: usize,
     /// What decides which weights of a layer fall.
     pub score: Score,
+    /// Which weights fall together.
+    pub pattern: Pattern,
     /// Layers with more inputs to one output than this are not measured.
     pub most_taps: usize,
     /// Bytes that activations may take; fewer images are used when they would take more.
@@ -53,6 +55,7 @@ impl Default for Options {
             damping: 0.01,
             iterations: 20,
             score: Score::Magnitude,
+            pattern: Pattern::Single,
             most_taps: 8192,
             memory: 3 << 30,
             seed: 1,
@@ -119,6 +122,8 @@ pub fn measure(
                 errors: vec![0.0; options.levels.len()],
                 divergence: 0.0,
             };
+            let [_, row @ ..] = weights.dims;
+            let units = options.pattern.units(row);
             let values = weights.values();
             let mut probed = weights.clone();
             let (taps, outputs) = (linear.taps(), linear.output.channels);
@@ -133,7 +138,8 @@ pub fn measure(
                 let mut solved = anchor.to_vec();
                 let counts: Vec<usize> =
                     options.levels.iter().map(|s| (s * anchor.len() as f64).round() as usize).collect();
-                gradually(&normal, &mut solved, anchor, &counts, options.score, options.iterations, &mut |at, w| {
+                let Options { score, iterations, .. } = *options;
+                gradually(&normal, &mut solved, anchor, &counts, score, &units, iterations, &mut |at, w| {
                     curve.errors[at] += normal.error(w) / linear.groups as f64;
                     if at == options.probe {
                         put(&mut probed, rows.start, w, has_bias.then(|| (first, normal.bias(w))));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::group::fit::Look;
 use crate::group::{self, Init};
 use crate::prune::resolve::{self, Masks, Score};
-use crate::prune::{Target, search, sensitivity};
+use crate::prune::{Pattern, Spread, Target, search, sensitivity};
 use crate::train::{self, Policy};
 
 /// Images to calibrate and retrain with.
@@ -55,6 +55,10 @@ pub struct Prune {
     pub layers: BTreeMap<String, f64>,
     /// Layers that are not pruned.
     pub exclude: BTreeSet<String>,
+    /// How layers share the zeros.
+    pub spread: Spread,
+    /// Which weights fall together.
+    pub pattern: Pattern,
     /// Spread of `sparsity` over layers by what each can bear, measured; absent: one ratio for all layers that have
     /// no sparsity of their own.
     pub sensitivity: Option<Sensitivity>,
@@ -76,6 +80,8 @@ impl Default for Prune {
             search: None,
             layers: BTreeMap::new(),
             exclude: BTreeSet::new(),
+            spread: Spread::default(),
+            pattern: Pattern::default(),
             sensitivity: None,
             rounds: 1,
             resolve: None,
@@ -97,6 +103,8 @@ impl Prune {
                 sparsity,
                 layers: self.layers.iter().map(|(name, own)| (name.clone(), own * (sparsity / last))).collect(),
                 exclude: self.exclude.clone(),
+                spread: self.spread,
+                pattern: self.pattern,
             })
             .collect()
     }

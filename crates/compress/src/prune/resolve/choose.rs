@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::layerwise::normal::Normal;
+use crate::prune::Units;
 use crate::prune::ramp::level;
 
 /// Where the zeros of a layer are.
@@ -32,8 +33,15 @@ pub enum Score {
     Curvature,
 }
 
-/// Re-solves weights `(outputs, taps)`. `anchor` are the float network's.
-pub(super) fn solve(normal: &Normal, weights: &mut [f32], anchor: &[f32], masks: Masks, iterations: usize) {
+/// Re-solves weights `(outputs, taps)`. `anchor` are the float network's, `units` the taps that fall together.
+pub(super) fn solve(
+    normal: &Normal,
+    weights: &mut [f32],
+    anchor: &[f32],
+    masks: Masks,
+    units: &Units,
+    iterations: usize,
+) {
     match masks {
         Masks::Keep => {
             let mask: Vec<bool> = weights.iter().map(|&w| w != 0.0).collect();
@@ -45,7 +53,7 @@ pub(super) fn solve(normal: &Normal, weights: &mut [f32], anchor: &[f32], masks:
             let rounds = rounds.max(1);
             let counts: Vec<usize> =
                 (1..=rounds).map(|round| level(zeros as f64, round, rounds).round() as usize).collect();
-            gradually(normal, weights, anchor, &counts, score, iterations, &mut |_, _| {});
+            gradually(normal, weights, anchor, &counts, score, units, iterations, &mut |_, _| {});
         }
     }
 }
@@ -58,6 +66,7 @@ pub(in crate::prune) fn gradually(
     anchor: &[f32],
     counts: &[usize],
     score: Score,
+    units: &Units,
     iterations: usize,
     each: &mut dyn FnMut(usize, &[f32]),
 ) {
@@ -70,7 +79,7 @@ pub(in crate::prune) fn gradually(
         Score::Curvature => normal.inverse_diagonal().map_or_else(alike, |d| d.iter().map(|d| 1.0 / d).collect()),
     };
     for (place, &zeros) in counts.iter().enumerate() {
-        prune(weights, &mut mask, &worth, zeros);
+        prune(weights, &mut mask, &worth, units, zeros);
         normal.solve(weights, &mask, anchor, iterations);
         // A survivor that was solved to zero would count as pruned.
         for ((w, &m), &a) in weights.iter_mut().zip(&mask).zip(anchor) {
@@ -82,18 +91,38 @@ pub(in crate::prune) fn gradually(
     }
 }
 
-/// Zeros the least worthy weights until `wanted` are zero. Of equals the first ones fall.
-fn prune(weights: &mut [f32], mask: &mut [bool], worth: &[f64], wanted: usize) {
+/// Zeros the least worthy units of weights, by the mean worth of their weights, until as nearly as possible `wanted`
+/// weights are zero. Of equals the first ones fall.
+fn prune(weights: &mut [f32], mask: &mut [bool], worth: &[f64], units: &Units, wanted: usize) {
     let zeros = mask.iter().filter(|&&m| !m).count();
     if wanted <= zeros {
         return;
     }
-    let scores = |i: usize| f64::from(weights[i]).powi(2) * worth[i % worth.len()];
-    let mut alive: Vec<(f64, usize)> = (0..weights.len()).filter(|&i| mask[i]).map(|i| (scores(i), i)).collect();
-    let fall = (wanted - zeros).min(alive.len());
-    alive.select_nth_unstable_by(fall - 1, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    for &(_, i) in &alive[..fall] {
-        mask[i] = false;
-        weights[i] = 0.0;
+    let taps = units.taps();
+    let unit = |i: usize| i / taps * units.count + units.of(i % taps);
+    let mut sums = vec![(0.0f64, 0usize); weights.len() / taps * units.count];
+    for i in (0..weights.len()).filter(|&i| mask[i]) {
+        let (sum, count) = &mut sums[unit(i)];
+        *sum += f64::from(weights[i]).powi(2) * worth[i % taps];
+        *count += 1;
+    }
+    let alive = sums.iter().enumerate().filter(|(_, (_, n))| *n > 0);
+    let mut alive: Vec<(f64, usize, usize)> = alive.map(|(u, &(sum, n))| (sum / n as f64, u, n)).collect();
+    alive.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let mut left = wanted - zeros;
+    let mut falls = vec![false; sums.len()];
+    for (_, u, n) in alive {
+        // The last unit falls if that comes nearer to what is wanted.
+        if left == 0 || n > 2 * left {
+            break;
+        }
+        falls[u] = true;
+        left = left.saturating_sub(n);
+    }
+    for i in 0..weights.len() {
+        if mask[i] && falls[unit(i)] {
+            mask[i] = false;
+            weights[i] = 0.0;
+        }
     }
 }

@@ -14,7 +14,7 @@ use synapress_model::{Bias, Error, Form, Linear, Net, NodeId, Weights};
 
 pub use choose::{Masks, Score};
 
-use super::weights_of;
+use super::{Pattern, weights_of};
 use crate::layerwise::normal::{self, Normal};
 use crate::layerwise::problem::SAMPLES;
 use crate::layerwise::samples::Positions;
@@ -33,6 +33,8 @@ pub struct Options {
     pub iterations: usize,
     /// Whether zeros stay where they are.
     pub masks: Masks,
+    /// Which weights fall together where zeros are chosen.
+    pub pattern: Pattern,
     /// Layers with more inputs to one output than this keep their weights (normal equations grow with the square);
     /// their bias alone is corrected.
     pub most_taps: usize,
@@ -50,6 +52,7 @@ impl Default for Options {
             damping: 0.01,
             iterations: 50,
             masks: Masks::Keep,
+            pattern: Pattern::Single,
             most_taps: 8192,
             memory: 3 << 30,
             seed: 1,
@@ -163,6 +166,8 @@ impl Work<'_> {
 
     /// Fits the weights of every group to the targets from what the layer reads.
     fn solve(&self, walk: &Walk<'_>, anchor: &[f32], weights: &mut Weights, layer: &mut Layer) {
+        let [_, row @ ..] = weights.dims;
+        let units = self.options.pattern.units(row);
         let Form::Dense(values) = &mut weights.form else { return };
         let (taps, outputs) = (self.linear.taps(), self.linear.output.channels);
         let of_group = outputs / self.linear.groups;
@@ -177,7 +182,8 @@ impl Work<'_> {
             let rows = first * taps..(first + of_group) * taps;
             let values = &mut values[rows.clone()];
             layer.before += normal.error(values);
-            choose::solve(&normal, values, &anchor[rows], self.options.masks, self.options.iterations);
+            let Options { masks, iterations, .. } = *self.options;
+            choose::solve(&normal, values, &anchor[rows], masks, &units, iterations);
             layer.after += normal.error(values);
             if has_bias {
                 bias[first..first + of_group].copy_from_slice(&normal.bias(values));

@@ -1,0 +1,104 @@
+"""What each method is worth on GoogLeNet: plain synapse pruning, grouping and quantization first, then one method more
+with each row. Calibration only, but for the last rows; integers throughout.
+
+    python3 benches/ablation/run.py MODELS TRAIN VAL [ROW ...]
+
+MODELS is a folder with `bvlc_googlenet` (deploy.prototxt and caffemodel), TRAIN and VAL are list files of images to
+calibrate with and to measure on. ROWs pick by number, from 1; all by default. Every row prunes 67.13% of the weights,
+groups to indices of 5 bits, and quantizes to weights and layer outputs of 8 bits. The report of a row goes to
+`benches/ablation/N.json`, with its recipe in `benches/ablation/N.toml`; prints a table of what is there at the end.
+"""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+
+PLAIN = {
+    "calibration": {"images": 1000, "augment": True},
+    "prune": {"sparsity": 0.6713},
+    "group": {"bits": 5, "init": "linear"},
+    "quantize": {"conv_bits": 8, "fc_bits": 8, "output_bits": 8, "images": 64, "range": "largest"},
+}
+
+# Name, and what it changes: table, key, value.
+STEPS = [
+    ("std-ratio thresholds, k-means, largest range", []),
+    ("+ survivors re-solved for the float outputs", [("prune", "resolve", {"images": 512})]),
+    ("+ sparsity of each layer by measured sensitivity", [("prune", "sensitivity", {"images": 512})]),
+    ("+ zeros chosen anew in 8 rounds of the re-solve", [("prune", "resolve", {"images": 512, "choose": 8})]),
+    ("+ ranges of the least squared error", [("quantize", "range", "squared-error")]),
+    ("+ optimal k-means", [("group", "init", "optimal")]),
+    ("+ groups fitted to layer outputs", [("group", "fit", {"images": 512})]),
+    (
+        "+ 200 steps of distillation through the integers",
+        [("quantize", "retrain", {"steps": 200, "batch": 16, "learning_rate": 1e-5, "temperature": 1.0})],
+    ),
+]
+
+
+def toml(recipe):
+    def value(v):
+        if isinstance(v, dict):
+            return "{ " + ", ".join(f"{k} = {value(x)}" for k, x in v.items()) + " }"
+        if isinstance(v, bool):
+            return str(v).lower()
+        return json.dumps(v)
+
+    lines = [f"name = {value(recipe['name'])}", 'rows = ["SP", "SP+SG+SQ"]']
+    for table in ("calibration", "prune", "group", "quantize"):
+        lines += ["", f"[{table}]"] + [f"{k} = {value(v)}" for k, v in recipe[table].items()]
+    return "\n".join(lines) + "\n"
+
+
+def recipes():
+    recipe = copy.deepcopy(PLAIN)
+    for name, changes in STEPS:
+        for table, key, to in changes:
+            recipe[table][key] = to
+        yield {**copy.deepcopy(recipe), "name": name}
+
+
+def compress(folder, recipe, train, val, report):
+    command = [TARGET / "release/synapress", "compress", folder / "deploy.prototxt", folder / f"{folder.name}.caffemodel"]
+    with tempfile.TemporaryDirectory() as out:
+        command += ["--recipe", recipe, "--data", train, "--val", val, "--mean", "104,117,123", "-o", Path(out) / "net.syn"]
+        subprocess.run([str(c) for c in command], check=True)
+        report.write_bytes((Path(out) / "net.json").read_bytes())
+
+
+def main():
+    models, train, val, *rows = sys.argv[1:]
+    subprocess.run(["cargo", "build", "--release", "-q", "-p", "synapress"], cwd=ROOT, check=True)
+    for number, recipe in enumerate(recipes(), 1):
+        if rows and str(number) not in rows:
+            continue
+        path = HERE / f"{number}.toml"
+        path.write_text(toml(recipe))
+        compress(Path(models) / "bvlc_googlenet", path, train, val, HERE / f"{number}.json")
+    print("| method | SP: loss of top-1 (95%) | SP+SG+SQ: loss of top-1 (95%) | agrees with float | KL | size | minutes |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for number, (name, _) in enumerate(STEPS, 1):
+        path = HERE / f"{number}.json"
+        if not path.exists():
+            continue
+        pruned, last = json.loads(path.read_text())["rows"][1:]
+
+        def loss(row):
+            low, high = row["loss_of_top1"]["interval"]
+            return f"{row['loss_of_top1']['points']:.2f} ({low:.2f} to {high:.2f})"
+
+        print(
+            f"| {name} | {loss(pruned)} | {loss(last)} | {last['agreement']:.1f}% | {last['divergence']:.3f} "
+            f"| {last['size_bytes'] / 1e6:.2f} MB | {last['seconds'] / 60:.1f} |"
+        )
+
+
+main()
