@@ -32,6 +32,7 @@ pub struct Executor<T: Real = f32> {
     scratch: Scratch<T>,
     /// For each node the format that its output is rounded to; empty when none is.
     rounding: Vec<Option<Rounding<T>>>,
+    dropout: bool,
 }
 
 /// What a backward pass reads and writes.
@@ -75,6 +76,7 @@ where
             memos: (0..count).map(|_| Memo::default()).collect(),
             scratch: Scratch::default(),
             rounding: Vec::new(),
+            dropout: true,
             parameters: vec![Parameters::default(); count],
             count: 0,
             batch: batch.max(1),
@@ -128,6 +130,11 @@ where
         self.rounding = formats.iter().enumerate().map(of).collect();
     }
 
+    /// From now on nothing drops out in training: the scores are those of inference.
+    pub fn without_dropout(&mut self) {
+        self.dropout = false;
+    }
+
     /// Shape of the input image.
     pub fn input_shape(&self) -> Shape {
         self.graph.shape(self.input)
@@ -175,6 +182,7 @@ where
     fn run(&mut self, id: NodeId, mode: Mode) {
         let node = self.graph.node(id);
         let n = self.count;
+        let drops = self.dropout || node.layer.kind().name != "Dropout";
         if self.plan.in_place[id] && node.layer.is_view() && mode == Mode::Infer {
             return;
         }
@@ -205,6 +213,7 @@ where
             memo: &mut self.memos[id],
             scratch: &mut self.scratch,
             mode: match mode {
+                Mode::Train { .. } if !drops => Mode::Infer,
                 Mode::Infer => Mode::Infer,
                 // Each layer draws its own numbers.
                 Mode::Train { seed } => {

@@ -92,8 +92,8 @@ impl<T: Real> Float<T> for Dropout {
         if let [_, ..] = io.inputs[0] {
             io.output.copy_from_slice(io.inputs[0]);
         }
-        let Mode::Train { seed } = io.mode else { return };
         io.memo.places.clear();
+        let Mode::Train { seed } = io.mode else { return };
         io.memo.places.extend([(seed >> 32) as u32, seed as u32]);
         let kept = self.kept();
         io.output.par_chunks_mut(PIECE).enumerate().for_each(|(piece, values)| {
@@ -105,19 +105,24 @@ impl<T: Real> Float<T> for Dropout {
 
     fn backward(&self, io: Backward<'_, T>) {
         let Some(target) = &mut io.input_gradients[0] else { return };
-        let seed = u64::from(io.memo.places[0]) << 32 | u64::from(io.memo.places[1]);
         let (kept, add) = (self.kept::<T>(), target.add);
+        // Nothing was drawn where the forward pass was one of inference.
+        let seed = match io.memo.places[..] {
+            [high, low] => Some(u64::from(high) << 32 | u64::from(low)),
+            _ => None,
+        };
+        let factor = |i: usize| seed.map_or(T::of(1.0), |seed| self.factor(seed, i, kept));
         let in_place = io.output_gradient.is_empty();
         target.data.par_chunks_mut(PIECE).enumerate().for_each(|(piece, gradients)| {
             let at = piece * PIECE;
             if in_place {
                 for (i, g) in gradients.iter_mut().enumerate() {
-                    *g = *g * self.factor(seed, at + i, kept);
+                    *g = *g * factor(at + i);
                 }
                 return;
             }
             for (i, (g, &d)) in gradients.iter_mut().zip(&io.output_gradient[at..]).enumerate() {
-                let d = d * self.factor(seed, at + i, kept);
+                let d = d * factor(at + i);
                 *g = if add { *g + d } else { d };
             }
         });
