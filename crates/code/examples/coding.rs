@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let weights: usize = layers.iter().map(Vec::len).sum();
     let nonzero = layers.iter().flatten().filter(|&&l| l != 0).count();
     let entropy: f64 = layers.iter().map(|l| entropy(l)).sum();
-    for effort in [Effort::Fast, Effort::Small, Effort::Max] {
+    for effort in [Effort::Quick, Effort::Fast, Effort::Max] {
         let (mut coded, mut encoding, mut decoding) = (Vec::new(), f64::MAX, f64::MAX);
         for _ in 0..TIMES {
             let start = seconds();

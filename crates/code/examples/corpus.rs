@@ -163,12 +163,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ];
     let extras = [("state".to_owned(), vec![1, 2, 250])];
     for (seed, (name, stage)) in (1..).zip(stages) {
-        for effort in [Effort::Fast, Effort::Small, Effort::Max] {
+        for effort in [Effort::Quick, Effort::Fast, Effort::Max] {
             let name = format!("{name}-{effort:?}").to_lowercase();
             put(&name, &net(stage, seed)?, if seed == 1 { &extras } else { &[] }, effort)?;
         }
     }
-    put("tiles", &tiles()?, &[], Effort::Fast)?;
+    put("tiles-quick", &tiles()?, &[], Effort::Quick)?;
     match SCHEMES.iter().find(|s| !schemes.contains(s.name)) {
         Some(scheme) => Err(format!("no network takes the scheme {}", scheme.name).into()),
         None => Ok(()),

@@ -216,16 +216,23 @@ fn tiles<'a>(reader: &mut Reader<'a>, dims: [usize; 4]) -> Result<Vec<(Tile, &'s
 }
 
 impl Head<'_> {
+    /// The values of the codebook by rank, if there is one.
+    pub fn book(&self) -> Option<Book> {
+        let Form::Coded { centroids, .. } = &self.form else { return None };
+        let values = centroids.values();
+        Some(Ranks::of(&values).sides(&values))
+    }
+
     /// The weights.
     pub fn decode(self) -> Result<(usize, Weights), Error> {
         let Self { node, dims, form, bias, nonzero, tiles, end, .. } = self;
         let levels = |(tile, scheme, reader): &(Tile, &Scheme, Reader<'_>), book: Option<&Book>| match scheme.codec {
-            Codec::Levels { decode, .. } => decode(tile, book, reader.clone()),
+            Codec::Levels { decode, .. } => decode(tile, book, reader.clone(), None),
             Codec::Floats { .. } => Err(reader.malformed(format!("the scheme {} is for floats", scheme.name))),
         };
         let form = match form {
             Form::Dense(_) => Form::Dense(gather(&tiles, |part| match part.1.codec {
-                Codec::Floats { decode, .. } => decode(&part.0, part.2.clone()),
+                Codec::Floats { decode, .. } => decode(&part.0, part.2.clone(), None),
                 Codec::Levels { .. } => Err(part.2.malformed(format!("the scheme {} is not for floats", part.1.name))),
             })?),
             Form::Coded { centroids, .. } => {

@@ -7,7 +7,7 @@ use super::rows::{Rows, amplitude};
 use super::shape::Shape;
 use super::{Coded, Header};
 use crate::bytes::{bit_length, place};
-use crate::coder::{Bit, Coder};
+use crate::coder::{Bit, Coder, Part};
 
 /// Steps of the expected magnitude for zeros, for classes and for the highest bit of a mantissa.
 const STEPS: usize = 64;
@@ -161,6 +161,7 @@ impl Coded for Models {
         if self.zero[step].is_new() {
             self.zero_of(step);
         }
+        coder.part(Part::Significance);
         if coder.bit(&mut self.zero[step], level == 0) {
             self.rows.push(0);
             return 0;
@@ -187,10 +188,12 @@ impl Models {
             (_, 0) => true,
             _ => {
                 let context = trust(self.rows.predicted(), scale, &self.header.parameters);
+                coder.part(Part::Sign);
                 coder.bit(&mut self.sign[context], level < 0)
             }
         };
         let side = usize::from(negative && self.header.ranked);
+        coder.part(Part::Magnitude);
         // From 1 up; the class is the number of bits below the highest.
         let magnitude = level.unsigned_abs().wrapping_sub(self.header.least).wrapping_add(1);
         let class = self.magnitudes.class(coder, side, step, bit_length(magnitude).wrapping_sub(1));

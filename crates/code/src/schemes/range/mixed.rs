@@ -8,7 +8,7 @@ use super::mix::Mixer;
 use super::rows::Rows;
 use super::{Coded, Header, decode, encode};
 use crate::bytes::{bit_length, place};
-use crate::coder::{Bit, Coder};
+use crate::coder::{Bit, Coder, Part};
 use crate::options::Effort;
 
 pub(in super::super) const SCHEME: Scheme = Scheme {
@@ -18,7 +18,7 @@ pub(in super::super) const SCHEME: Scheme = Scheme {
     effort: Effort::Max,
     codec: Codec::Levels {
         encode: |tile, levels| Some(encode::<Mixed>(tile, levels)),
-        decode: |tile, book, reader| decode::<Mixed>(tile, book, reader),
+        decode: |tile, book, reader, bits| decode::<Mixed>(tile, book, reader, bits),
     },
 };
 
@@ -109,6 +109,7 @@ impl Coded for Mixed {
             ZEROS[2] + (pattern << 4 | step >> 2),
             ZEROS[3] + quick * COARSE + coarse((f[9] + f[10] + f[11] + f[12]) >> 2),
         ];
+        coder.part(Part::Significance);
         if self.zero_mixer.code(coder, step >> 2, &mut self.zeros, places, level == 0) {
             self.rows.push(0);
             return 0;
@@ -119,6 +120,7 @@ impl Coded for Mixed {
             _ => self.sign(coder, expected, level < 0),
         };
         let side = usize::from(negative && self.header.ranked);
+        coder.part(Part::Magnitude);
         let magnitude = level.unsigned_abs().wrapping_sub(self.header.least).wrapping_add(1);
         let around = coarse((f[5] + f[10] + f[11] + f[12]) >> 2);
         let contexts = [step, CLASSES[1] + column, CLASSES[2] + around, CLASSES[3] + coarse((f[0] + f[1]) >> 1)];
@@ -135,6 +137,7 @@ impl Coded for Mixed {
 impl Mixed {
     #[inline]
     fn sign<C: Coder>(&mut self, coder: &mut C, expected: u32, negative: bool) -> bool {
+        coder.part(Part::Sign);
         let signed = self.rows.signed();
         let of = |i: usize| place((signed[i].signum() + 1).cast_unsigned());
         let places = [
