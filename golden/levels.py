@@ -68,6 +68,10 @@ class Neighbourhood:
     def begin_row(self):
         self.x = self.channel = self.sum = 0
 
+    def edge(self):
+        inside = self.x % self.area
+        return 0 if inside == 0 else 1 if inside < self.width or inside % self.width == 0 else 2
+
     def at(self, row, x):
         return self.rows[row][x] if 0 <= x < self.taps else 0
 
@@ -169,11 +173,12 @@ class Levels:
         return self.models[context]
 
     def zero(self):
-        model = self.models["zero", self.e]
+        edge = self.near.edge()
+        model = self.models["zero", edge, self.e]
         for d in range(1, 8):
             for e in (self.e - d, self.e + d):
                 if model.k == 0 and 0 <= e < 64:
-                    model.start_from(self.models["zero", e])
+                    model.start_from(self.models["zero", edge, e])
         return self.code.bit(model)
 
     def trust(self):
@@ -223,14 +228,9 @@ class Mixed(Levels):
         return bit
 
     def zero(self):
-        F, e, models = self.F, self.e, self.models
-        contexts = [
-            e,
-            (coarse(F[4]), coarse(F[0])),
-            (tuple(F[i] > 128 for i in (5, 7, 8, 11, 12, 13)), e >> 2),
-            (coarse(F[3]), coarse((F[9] + F[10] + F[11] + F[12]) >> 2)),
-        ]
-        return self.mix([models["zero", i, c] for i, c in enumerate(contexts)], ("zero", e >> 2), 16000)
+        F, e, j = self.F, self.e, min(63, self.near.x % self.near.area)
+        contexts = [e, (tuple(F[i] > 128 for i in (5, 7, 8, 11, 12, 13)), e >> 2), (j, coarse(F[10]))]
+        return self.mix([self.models["zero", i, c] for i, c in enumerate(contexts)], ("zero", e >> 2, j), 21000)
 
     def sign(self):
         S = [(s > 0) - (s < 0) for s in self.near.signed()]
@@ -238,19 +238,17 @@ class Mixed(Levels):
         return self.mix([self.models["sign", i, c] for i, c in enumerate(contexts)], "sign", 21000)
 
     def magnitude_class(self):
-        F, side, node = self.F, self.side, 1
-        self.a = coarse((F[5] + F[10] + F[11] + F[12]) >> 2)
-        contexts = [coarse(F[4]), self.a, coarse((F[0] + F[1]) >> 1)]
+        F, side, node, j = self.F, self.side, 1, min(63, self.near.x % self.near.area)
+        contexts = [self.e, coarse((F[5] + F[10] + F[11] + F[12]) >> 2)]
         for _ in range(self.bits):
-            first = self.shaped(("class", side, node, self.e), node)
+            first = self.shaped(("class", side, node), node)
             others = [self.models["class", side, node, i, c] for i, c in enumerate(contexts)]
-            node = 2 * node + self.mix([first, *others], ("class", side, node), 16000)
+            node = 2 * node + self.mix([first, *others], ("class", side, node, j), 21000)
         return node - (1 << self.bits)
 
     def mantissa(self, c):
         m, head = 1, c if c <= 8 else 4
         for i in range(head):
             key = ("mantissa", self.side, c, m)
-            models = [self.shaped(key, m, c), self.models[key + ("e", self.e >> 3)], self.models[key + ("a", 8 * self.a // 28)]]
-            m = 2 * m + self.mix(models, ("mantissa", c, i), 21000)
+            m = 2 * m + self.mix([self.shaped(key, m, c), self.models[key + (self.e >> 2,)]], ("mantissa", c, i), 32000)
         return m << (c - head) | self.code.plain(c - head)

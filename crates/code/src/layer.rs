@@ -264,14 +264,19 @@ impl Head<'_> {
     }
 }
 
-/// Decodes tiles on all threads and joins them.
+/// Decodes tiles on all threads and joins them, as many at a time as there are threads: beside the weights themselves
+/// only so many tiles are in memory, and nothing is allocated for tiles before which one failed.
 fn gather<P: Sync, T: Send>(
     parts: &[P],
     decode: impl Fn(&P) -> Result<Vec<T>, Error> + Sync + Send,
 ) -> Result<Vec<T>, Error> {
-    let decoded: Vec<Result<Vec<T>, Error>> = parts.par_iter().map(decode).collect();
-    let decoded: Vec<Vec<T>> = decoded.into_iter().collect::<Result<_, _>>()?;
-    let mut all = Vec::with_capacity(decoded.iter().map(Vec::len).sum());
-    decoded.into_iter().for_each(|part| all.extend(part));
+    let mut all = Vec::new();
+    for parts in parts.chunks(rayon::current_num_threads().max(1)) {
+        let decoded: Vec<Result<Vec<T>, Error>> = parts.par_iter().map(&decode).collect();
+        for part in decoded {
+            all.append(&mut part?);
+        }
+    }
+    all.shrink_to_fit();
     Ok(all)
 }
