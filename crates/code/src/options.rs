@@ -8,7 +8,7 @@ pub enum Effort {
     /// All schemes that decode tens of millions of weights a second; the smallest is kept.
     #[default]
     Fast,
-    /// Every scheme: one or two hundredths smaller, at about half the speed. For archives.
+    /// Every scheme: about one hundredth smaller, at half the speed. For archives.
     Max,
 }
 

@@ -20,7 +20,7 @@ pub struct Encode {
     /// Fold BatchNorm and Scale into the convolutions before them
     #[arg(long)]
     fold: bool,
-    /// How hard to try: max makes the file about one hundredth smaller and takes three times as long, to decode too
+    /// How hard to try: max makes the file about one hundredth smaller and takes twice as long, to decode too
     #[arg(long, value_enum, default_value_t = Level::Fast)]
     level: Level,
     #[command(flatten)]
