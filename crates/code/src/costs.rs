@@ -65,7 +65,7 @@ pub fn costs(bytes: &[u8], limits: &Limits) -> Result<Vec<Cost>, Error> {
         |((name, head), chunk): ((String, Head<'_>), usize)| cost(&name, &head, chunk).map_err(|e| in_layer(e, &name));
     let chunks = parts.weights.iter().map(|reader| reader.left() + CHUNK);
     let costs: Vec<Result<Cost, Error>> =
-        heads.into_iter().zip(chunks).collect::<Vec<_>>().into_par_iter().map(cost).collect();
+        heads.into_iter().zip(chunks).collect::<Vec<_>>().into_par_iter().with_max_len(1).map(cost).collect();
     costs.into_iter().collect()
 }
 

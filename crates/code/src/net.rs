@@ -38,7 +38,8 @@ pub(crate) fn encode_to(to: impl Write, net: &Net, extras: &[Extra], options: &O
     let graph = text::encode(&graph::encode(net)?);
     let about = text::encode(&about::encode(&net.about)?);
     let given: Vec<_> = net.weights.iter().enumerate().filter_map(|(id, w)| Some((id, w.as_ref()?))).collect();
-    let layers: Vec<Vec<u8>> = given.par_iter().map(|(id, w)| layer::encode(*id, w, options.effort)).collect();
+    let layers: Vec<Vec<u8>> =
+        given.par_iter().with_max_len(1).map(|(id, w)| layer::encode(*id, w, options.effort)).collect();
     let write = || -> io::Result<()> {
         let mut chunks = ChunkWriter::new(to)?;
         chunks.put(container::GRAPH, &graph)?;
@@ -77,7 +78,9 @@ pub fn decode_with_extras(bytes: &[u8], limits: &Limits) -> Result<(Net, Vec<Ext
     let parts = Parts::of(bytes, limits)?;
     parts.within(bytes.len(), limits)?;
     let heads = parts.heads()?;
-    let decoded = heads.into_par_iter().map(|(name, head)| head.decode().map_err(|e| in_layer(e, &name)));
+    // Layers differ in size by orders: each is a task of its own.
+    let decoded =
+        heads.into_par_iter().with_max_len(1).map(|(name, head)| head.decode().map_err(|e| in_layer(e, &name)));
     let decoded: Vec<Result<_, Error>> = decoded.collect();
     let decoded: Vec<_> = decoded.into_iter().collect::<Result<_, _>>()?;
     let Parts { name, graph, about, integers, extras, .. } = parts;
