@@ -7,6 +7,7 @@ mod interrupt;
 mod job;
 mod model;
 mod output;
+mod spent;
 mod training;
 
 use std::process::ExitCode;

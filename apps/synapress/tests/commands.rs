@@ -75,6 +75,22 @@ fn encode_keeps_a_network_as_it_is() {
 }
 
 #[test]
+fn both_levels_give_the_same_network() {
+    let folder = Folder::trained();
+    let [fast, max] = ["fast", "max"].map(|level| {
+        let name = format!("{level}.syn");
+        folder.ok(&["encode", "float.syn", "--level", level, "-o", &name]);
+        folder.json(&["eval", &name, "--data", "val.txt"])
+    });
+    assert_eq!(fast["cross_entropy"], max["cross_entropy"]);
+    let spent = folder.json(&["inspect", "max.syn", "--bytes"])["bytes_per_part"].clone();
+    let sum = spent["total"]["bytes"]["sum"].as_f64().unwrap();
+    let others = spent["other_chunks"].as_f64().unwrap() + spent["file_framing"].as_f64().unwrap();
+    assert!((sum + others - folder.read("max.syn").len() as f64).abs() < 1e-3, "{spent}");
+    assert!(folder.ok(&["inspect", "max.syn", "--bytes"]).contains("all layers"));
+}
+
+#[test]
 fn a_caffemodel_is_read_beside_its_prototxt() {
     let folder = Folder::new();
     let mut net = synapress_import::caffe::parse(common::TINY, "tiny", &Default::default()).unwrap();

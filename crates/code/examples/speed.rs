@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("float", Form::Dense(weights)),
     ];
     for (name, form) in forms {
-        for effort in [Effort::Small, Effort::Fast] {
+        for effort in [Effort::Fast, Effort::Quick] {
             net.weights = vec![None, Some(Weights { dims: [rows, TAPS, 1, 1], form: form.clone(), bias: Bias::None })];
             let start = Instant::now();
             let bytes = encode(&net, &Options { effort })?;

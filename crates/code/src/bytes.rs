@@ -9,6 +9,12 @@ pub(crate) fn wide(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
+/// A number of things for sums of fractions: exact below 2^53.
+#[allow(clippy::as_conversions, reason = "there is no lossless conversion")]
+pub(crate) fn count(n: usize) -> f64 {
+    n as f64
+}
+
 /// A 32-bit number as a place in memory.
 #[inline]
 pub(crate) fn place(n: u32) -> usize {

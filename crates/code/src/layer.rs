@@ -216,16 +216,23 @@ fn tiles<'a>(reader: &mut Reader<'a>, dims: [usize; 4]) -> Result<Vec<(Tile, &'s
 }
 
 impl Head<'_> {
+    /// The values of the codebook by rank, if there is one.
+    pub fn book(&self) -> Option<Book> {
+        let Form::Coded { centroids, .. } = &self.form else { return None };
+        let values = centroids.values();
+        Some(Ranks::of(&values).sides(&values))
+    }
+
     /// The weights.
     pub fn decode(self) -> Result<(usize, Weights), Error> {
         let Self { node, dims, form, bias, nonzero, tiles, end, .. } = self;
         let levels = |(tile, scheme, reader): &(Tile, &Scheme, Reader<'_>), book: Option<&Book>| match scheme.codec {
-            Codec::Levels { decode, .. } => decode(tile, book, reader.clone()),
+            Codec::Levels { decode, .. } => decode(tile, book, reader.clone(), None),
             Codec::Floats { .. } => Err(reader.malformed(format!("the scheme {} is for floats", scheme.name))),
         };
         let form = match form {
             Form::Dense(_) => Form::Dense(gather(&tiles, |part| match part.1.codec {
-                Codec::Floats { decode, .. } => decode(&part.0, part.2.clone()),
+                Codec::Floats { decode, .. } => decode(&part.0, part.2.clone(), None),
                 Codec::Levels { .. } => Err(part.2.malformed(format!("the scheme {} is not for floats", part.1.name))),
             })?),
             Form::Coded { centroids, .. } => {
@@ -257,14 +264,19 @@ impl Head<'_> {
     }
 }
 
-/// Decodes tiles on all threads and joins them.
+/// Decodes tiles on all threads and joins them, as many at a time as there are threads: beside the weights themselves
+/// only so many tiles are in memory, and nothing is allocated for tiles before which one failed.
 fn gather<P: Sync, T: Send>(
     parts: &[P],
     decode: impl Fn(&P) -> Result<Vec<T>, Error> + Sync + Send,
 ) -> Result<Vec<T>, Error> {
-    let decoded: Vec<Result<Vec<T>, Error>> = parts.par_iter().map(decode).collect();
-    let decoded: Vec<Vec<T>> = decoded.into_iter().collect::<Result<_, _>>()?;
-    let mut all = Vec::with_capacity(decoded.iter().map(Vec::len).sum());
-    decoded.into_iter().for_each(|part| all.extend(part));
+    let mut all = Vec::new();
+    for parts in parts.chunks(rayon::current_num_threads().max(1)) {
+        let decoded: Vec<Result<Vec<T>, Error>> = parts.par_iter().map(&decode).collect();
+        for part in decoded {
+            all.append(&mut part?);
+        }
+    }
+    all.shrink_to_fit();
     Ok(all)
 }

@@ -26,6 +26,7 @@ mod bytes;
 mod codebook;
 mod coder;
 mod container;
+mod costs;
 mod error;
 mod file;
 mod graph;
@@ -38,6 +39,7 @@ mod schemes;
 mod summary;
 mod text;
 
+pub use costs::{Cost, costs};
 pub use error::{Error, ErrorKind};
 pub use file::{read, read_with_extras, write, write_with};
 pub use net::{Extra, decode, decode_with_extras, encode, encode_with_extras};

@@ -38,7 +38,8 @@ pub(crate) fn encode_to(to: impl Write, net: &Net, extras: &[Extra], options: &O
     let graph = text::encode(&graph::encode(net)?);
     let about = text::encode(&about::encode(&net.about)?);
     let given: Vec<_> = net.weights.iter().enumerate().filter_map(|(id, w)| Some((id, w.as_ref()?))).collect();
-    let layers: Vec<Vec<u8>> = given.par_iter().map(|(id, w)| layer::encode(*id, w, options.effort)).collect();
+    let layers: Vec<Vec<u8>> =
+        given.par_iter().with_max_len(1).map(|(id, w)| layer::encode(*id, w, options.effort)).collect();
     let write = || -> io::Result<()> {
         let mut chunks = ChunkWriter::new(to)?;
         chunks.put(container::GRAPH, &graph)?;
@@ -75,18 +76,11 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Net, Error> {
 /// As [`decode`].
 pub fn decode_with_extras(bytes: &[u8], limits: &Limits) -> Result<(Net, Vec<Extra>), Error> {
     let parts = Parts::of(bytes, limits)?;
-    let total = wide(bytes.len()).saturating_mul(limits.expansion).saturating_add(Limits::FREE).min(limits.weights);
-    let claimed = (0..parts.graph.nodes().len()).filter_map(|id| parts.graph.weight_shape(id));
-    let claimed = claimed.fold(0u64, |n, s| n.saturating_add(wide(s.len())).saturating_add(wide(s.bias_len())));
-    if claimed > total {
-        let message = format!(
-            "the layers take {claimed} weights, more than the limit of {total} for a file of {} bytes",
-            bytes.len()
-        );
-        return Err(Error::new(ErrorKind::Limit, message).in_section("graph"));
-    }
+    parts.within(bytes.len(), limits)?;
     let heads = parts.heads()?;
-    let decoded = heads.into_par_iter().map(|(name, head)| head.decode().map_err(|e| in_layer(e, &name)));
+    // Layers differ in size by orders: each is a task of its own.
+    let decoded =
+        heads.into_par_iter().with_max_len(1).map(|(name, head)| head.decode().map_err(|e| in_layer(e, &name)));
     let decoded: Vec<Result<_, Error>> = decoded.collect();
     let decoded: Vec<_> = decoded.into_iter().collect::<Result<_, _>>()?;
     let Parts { name, graph, about, integers, extras, .. } = parts;
@@ -104,7 +98,8 @@ pub fn decode_with_extras(bytes: &[u8], limits: &Limits) -> Result<(Net, Vec<Ext
     Ok((net, extra))
 }
 
-fn in_layer(error: Error, name: &str) -> Error {
+/// An error that names the layer.
+pub(crate) fn in_layer(error: Error, name: &str) -> Error {
     let section = format!("{} of layer {name:?}", error.section().unwrap_or("weights"));
     let mut named = Error::new(error.kind(), error.message()).in_section(&section);
     if let Some(offset) = error.offset() {
@@ -170,6 +165,19 @@ impl<'a> Parts<'a> {
             }
         };
         Ok(Self { name, graph, graph_bytes, about, about_bytes, weights, integers, extras })
+    }
+
+    /// Refuses a graph whose layers take more weights than a file of so many bytes may have.
+    pub fn within(&self, len: usize, limits: &Limits) -> Result<(), Error> {
+        let total = wide(len).saturating_mul(limits.expansion).saturating_add(Limits::FREE).min(limits.weights);
+        let claimed = (0..self.graph.nodes().len()).filter_map(|id| self.graph.weight_shape(id));
+        let claimed = claimed.fold(0u64, |n, s| n.saturating_add(wide(s.len())).saturating_add(wide(s.bias_len())));
+        if claimed <= total {
+            return Ok(());
+        }
+        let message =
+            format!("the layers take {claimed} weights, more than the limit of {total} for a file of {len} bytes");
+        Err(Error::new(ErrorKind::Limit, message).in_section("graph"))
     }
 
     /// The heads of all weights, with their layers' names, in the order of layers.

@@ -4,11 +4,11 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effort {
     /// Only schemes that cost little more than copying: for checkpoints.
-    Fast,
+    Quick,
     /// All schemes that decode tens of millions of weights a second; the smallest is kept.
     #[default]
-    Small,
-    /// Every scheme: one or two hundredths smaller, at about half the speed. For archives.
+    Fast,
+    /// Every scheme: about one hundredth smaller, at half the speed. For archives.
     Max,
 }
 

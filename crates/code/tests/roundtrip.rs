@@ -5,8 +5,8 @@ mod common;
 use common::{assert_same, net, plan, tiny};
 use proptest::prelude::*;
 use synapress_code::{
-    Effort, Limits, Options, Stage, decode, decode_with_extras, encode, encode_with_extras, read, read_with_extras,
-    summary, write,
+    Effort, Limits, Options, Stage, costs, decode, decode_with_extras, encode, encode_with_extras, read,
+    read_with_extras, summary, write,
 };
 use synapress_model::layers::{Convolution, InnerProduct, Input};
 use synapress_model::{Bias, Centroids, Form, Net, Shape, Weights};
@@ -15,7 +15,7 @@ proptest! {
     #[test]
     fn every_network_comes_back(plan in plan(), effort in 0usize..3) {
         let net = net(&plan);
-        let effort = [Effort::Fast, Effort::Small, Effort::Max][effort];
+        let effort = [Effort::Quick, Effort::Fast, Effort::Max][effort];
         let bytes = encode(&net, &Options { effort }).unwrap();
         assert_same(&net, &decode(&bytes, &Limits::default()).unwrap());
         let summary = summary(&bytes).unwrap();
@@ -24,6 +24,11 @@ proptest! {
         prop_assert_eq!(summary.nonzero(), nonzero as u64);
         prop_assert!(summary.layers.iter().all(|l| l.bytes >= l.weight_bytes + l.codebook_bytes + l.bias_bytes));
         prop_assert_eq!(summary.bytes, bytes.len() as u64);
+        for (cost, layer) in costs(&bytes, &Limits::default()).unwrap().iter().zip(&summary.layers) {
+            let [all, weights] = [layer.bytes + 16, layer.weight_bytes].map(|n| n as f64);
+            prop_assert!((cost.bytes() - all).abs() < 1e-6 && cost.overhead > 0.0, "{:?}", cost);
+            prop_assert!(cost.weight_bytes() < weights + 1.0, "{:?}", cost);
+        }
     }
 
     #[test]
@@ -40,9 +45,9 @@ proptest! {
 #[test]
 fn the_bytes_of_two_networks_are_pinned() {
     for (net, effort, schemes, pinned) in [
-        (tiny(), Effort::Small, ["bitmap", "gap"], (347, 2547052198)),
-        (layered(), Effort::Small, ["split", "range"], (6354, 2563071774)),
-        (layered(), Effort::Max, ["split", "mixed"], (6341, 1045273346)),
+        (tiny(), Effort::Fast, ["bitmap", "gap"], (347, 2547052198)),
+        (layered(), Effort::Fast, ["split", "range"], (6358, 226412788)),
+        (layered(), Effort::Max, ["split", "mixed"], (6344, 7799728)),
     ] {
         let bytes = encode(&net, &Options { effort }).unwrap();
         let found = summary(&bytes).unwrap().layers;

@@ -1,7 +1,7 @@
 //! `encode`: any network as synapse code.
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use synapress_code::{Effort, Options};
 
@@ -20,13 +20,22 @@ pub struct Encode {
     /// Fold BatchNorm and Scale into the convolutions before them
     #[arg(long)]
     fold: bool,
-    /// Make the file one or two hundredths smaller, which takes about twice the time to encode and to decode
-    #[arg(long)]
-    max: bool,
+    /// How hard to try: max makes the file about one hundredth smaller and takes twice as long, to decode too
+    #[arg(long, value_enum, default_value_t = Level::Fast)]
+    level: Level,
     #[command(flatten)]
     preparation: Preparation,
     #[command(flatten)]
     output: Output,
+}
+
+/// How hard the encoder tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Level {
+    /// Decodes tens of millions of weights a second
+    Fast,
+    /// The smallest file
+    Max,
 }
 
 impl Run for Encode {
@@ -42,7 +51,10 @@ impl Run for Encode {
         }
         let folded = layers - net.graph.nodes().len();
         let made = format!("encode {}{}", self.source, if self.fold { " --fold" } else { "" });
-        let effort = if self.max { Effort::Max } else { Effort::default() };
+        let effort = match self.level {
+            Level::Fast => Effort::Fast,
+            Level::Max => Effort::Max,
+        };
         let size = self.target.write_with(&mut net, Some(made), &Options { effort })?;
         let float = net.parameters() * 4;
         let json = json!({

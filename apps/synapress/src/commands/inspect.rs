@@ -1,7 +1,7 @@
 //! `inspect`: a row a layer, and the totals in the terms of the paper's Table 1; of a `.syn` also its stages and what
 //! its bytes are spent on.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 use synapress_code::{self as code, LayerSummary, Summary};
@@ -12,6 +12,7 @@ use synapress_model::{Form, Net};
 use super::Run;
 use crate::model::Source;
 use crate::output::{Output, bytes, table, thousands};
+use crate::spent::Spent;
 
 /// Show a network's layers and totals; of a .syn also what its bytes are spent on
 #[derive(Args, Debug)]
@@ -20,6 +21,9 @@ pub struct Inspect {
     source: Source,
     #[command(flatten)]
     output: Output,
+    /// Of a .syn, tell what the bytes of each layer say, which takes as long again as decoding it
+    #[arg(long)]
+    bytes: bool,
 }
 
 impl Run for Inspect {
@@ -36,7 +40,18 @@ impl Run for Inspect {
         if let Some(summary) = &summary {
             add(&mut json, &net, summary);
         }
-        self.output.answer(&json, || text(&net, &census, summary.as_ref()))
+        let spent = match (self.bytes, &summary) {
+            (true, Some(summary)) => Some(Spent::of(&self.source.model, summary)?),
+            (true, None) => bail!("--bytes tells of a .syn, and {} is none; `synapress encode` makes one", self.source),
+            (false, _) => None,
+        };
+        if let Some(spent) = &spent {
+            json["bytes_per_part"] = spent.json();
+        }
+        self.output.answer(&json, || {
+            let parts = spent.as_ref().map(|s| format!("\n\n{}", s.text())).unwrap_or_default();
+            text(&net, &census, summary.as_ref()) + &parts
+        })
     }
 }
 

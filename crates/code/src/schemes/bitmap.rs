@@ -2,7 +2,8 @@
 
 use super::{Codec, Scheme, Tile};
 use crate::bits::{BitReader, BitWriter, packed_len};
-use crate::bytes::{Reader, put_floats, wide};
+use crate::bytes::{Reader, count, put_floats, wide};
+use crate::coder::{Bits, Part};
 use crate::error::Error;
 use crate::options::Effort;
 
@@ -10,7 +11,7 @@ pub(super) const SCHEME: Scheme = Scheme {
     id: 1,
     name: "bitmap",
     about: "one bit for each weight, then the nonzero floats of 32 bits",
-    effort: Effort::Fast,
+    effort: Effort::Quick,
     codec: Codec::Floats { encode: |_, values| Some(encode(values)), decode },
 };
 
@@ -26,15 +27,21 @@ fn encode(values: &[f32]) -> Vec<u8> {
     out
 }
 
-fn decode(tile: &Tile, mut reader: Reader<'_>) -> Result<Vec<f32>, Error> {
+fn decode(tile: &Tile, mut reader: Reader<'_>, spent: Option<&mut Bits>) -> Result<Vec<f32>, Error> {
     let len = usize::try_from(packed_len(wide(tile.len()), 1)).unwrap_or(usize::MAX);
     let mut map = reader.part(len)?;
     let mut bits = BitReader::new(&mut map);
+    let kept = reader.left() / 4;
     let mut values = Vec::with_capacity(tile.len());
     for _ in 0..tile.len() {
         values.push(if bits.get(1)? == 1 { f32::from_le_bytes(reader.array()?) } else { 0.0 });
     }
     bits.finish()?;
     reader.finish()?;
+    if let Some(spent) = spent {
+        spent.add(Part::Significance, count(tile.len()));
+        spent.add(Part::Sign, count(kept));
+        spent.add(Part::Magnitude, 31.0 * count(kept));
+    }
     Ok(values)
 }

@@ -4,7 +4,8 @@
 
 use super::{Book, Codec, Levels, Scheme, Tile};
 use crate::bits::{BitReader, BitWriter, packed_len};
-use crate::bytes::{Reader, bit_length, place, put_varint, wide};
+use crate::bytes::{Reader, bit_length, count, place, put_varint, wide};
+use crate::coder::{Bits, Part};
 use crate::error::{Error, ErrorKind};
 use crate::options::Effort;
 
@@ -21,7 +22,7 @@ pub(super) const SCHEME: Scheme = Scheme {
     id: 2,
     name: "gap",
     about: "index and gap to the next, of fixed widths",
-    effort: Effort::Fast,
+    effort: Effort::Quick,
     codec: Codec::Levels { encode, decode },
 };
 
@@ -72,7 +73,7 @@ fn encode(_: &Tile, levels: &Levels<'_>) -> Option<Vec<u8>> {
     Some(bits.finish())
 }
 
-fn decode(tile: &Tile, _: Option<&Book>, mut reader: Reader<'_>) -> Result<Vec<i32>, Error> {
+fn decode(tile: &Tile, _: Option<&Book>, mut reader: Reader<'_>, spent: Option<&mut Bits>) -> Result<Vec<i32>, Error> {
     let mut header = |what: &str, most: u64| match reader.varint()? {
         n if n <= most => Ok(u32::try_from(n).unwrap_or(u32::MAX)),
         n => Err(reader.malformed(format!("the {what} is {n}, not at most {most}"))),
@@ -85,9 +86,10 @@ fn decode(tile: &Tile, _: Option<&Book>, mut reader: Reader<'_>) -> Result<Vec<i
         return Err(reader.fault(ErrorKind::Truncated, "the entries are too few for the weights"));
     }
     let mut values = Vec::new();
-    let mut bits = BitReader::new(&mut reader);
+    let (mut bits, mut entries) = (BitReader::new(&mut reader), 0);
     while values.len() < tile.len() {
         let (zeros, level) = (place(bits.get(gap)?), bits.get(width)?);
+        entries += 1;
         if zeros >= tile.len() - values.len() {
             return Err(reader.malformed("a gap leads beyond the last weight"));
         }
@@ -100,5 +102,12 @@ fn decode(tile: &Tile, _: Option<&Book>, mut reader: Reader<'_>) -> Result<Vec<i
     }
     bits.finish()?;
     reader.finish()?;
+    if let Some(spent) = spent {
+        // The sign is within the value; a bit of it where both occur.
+        let sign = u32::from(low > 0 && high > 0).min(width);
+        spent.add(Part::Significance, f64::from(gap) * count(entries));
+        spent.add(Part::Sign, f64::from(sign) * count(entries));
+        spent.add(Part::Magnitude, f64::from(width - sign) * count(entries));
+    }
     Ok(values)
 }

@@ -10,6 +10,7 @@ mod raw;
 mod split;
 
 use crate::bytes::Reader;
+use crate::coder::Bits;
 use crate::error::Error;
 use crate::options::Effort;
 
@@ -46,11 +47,15 @@ pub(crate) struct Levels<'a> {
     pub book: Option<&'a Book>,
 }
 
-/// From the bytes of a tile to its levels.
-type LevelDecoder = fn(&Tile, Option<&Book>, Reader<'_>) -> Result<Vec<i32>, Error>;
+/// From the bytes of a tile to its levels, and what they cost.
+type LevelDecoder = fn(&Tile, Option<&Book>, Reader<'_>, Option<&mut Bits>) -> Result<Vec<i32>, Error>;
+
+/// From the bytes of a tile to its floats, and what they cost.
+type FloatDecoder = fn(&Tile, Reader<'_>, Option<&mut Bits>) -> Result<Vec<f32>, Error>;
 
 /// The two directions of a scheme. Decoders return exactly as many weights as the tile has, grow as they read, and
-/// never beyond 2^14 weights for each byte read.
+/// never beyond 2^14 weights for each byte read. Where they are given bits they add what each part of a weight cost; what
+/// the tile takes beyond that is its header and the ends of codes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Codec {
     /// For weights in floating point.
@@ -58,7 +63,7 @@ pub(crate) enum Codec {
         /// To bytes; `None` when the scheme does not suit them.
         encode: fn(&Tile, &[f32]) -> Option<Vec<u8>>,
         /// From bytes.
-        decode: fn(&Tile, Reader<'_>) -> Result<Vec<f32>, Error>,
+        decode: FloatDecoder,
     },
     /// For grouped and quantized weights.
     Levels {
@@ -136,10 +141,16 @@ mod tests {
             for scheme in SCHEMES {
                 let Codec::Levels { encode, decode } = scheme.codec else { continue };
                 let Some(bytes) = encode(&tile, &Levels { values: &values, book }) else { continue };
-                let back = decode(&tile, book, Reader::new(&bytes, 0, "test")).unwrap();
+                let back = decode(&tile, book, Reader::new(&bytes, 0, "test"), None).unwrap();
                 prop_assert_eq!(&back, &values, "{}", scheme.name);
+                let mut bits = Bits::default();
+                prop_assert_eq!(decode(&tile, book, Reader::new(&bytes, 0, "test"), Some(&mut bits)).unwrap(), back);
+                // The header has 42 bytes at most; the code of near nothing may end before its last bits.
+                let spent = (bits.significance + bits.sign + bits.magnitude) / 8.0;
+                let len = crate::bytes::count(bytes.len());
+                prop_assert!(spent < len + 1.0 && len < spent + 45.0, "{}: {spent} of {len}", scheme.name);
                 if !bytes.is_empty() {
-                    let _ = decode(&tile, book, Reader::new(&bytes[..bytes.len() / 2], 0, "test"));
+                    let _ = decode(&tile, book, Reader::new(&bytes[..bytes.len() / 2], 0, "test"), None);
                 }
             }
         }
@@ -149,7 +160,7 @@ mod tests {
             for scheme in SCHEMES {
                 let Codec::Floats { encode, decode } = scheme.codec else { continue };
                 let Some(bytes) = encode(&tile, &values) else { continue };
-                let back = decode(&tile, Reader::new(&bytes, 0, "test")).unwrap();
+                let back = decode(&tile, Reader::new(&bytes, 0, "test"), None).unwrap();
                 let bits = |v: &[f32]| v.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
                 prop_assert_eq!(bits(&back), bits(&values), "{}", scheme.name);
             }
@@ -161,8 +172,8 @@ mod tests {
             for scheme in SCHEMES {
                 let reader = Reader::new(&bytes, 0, "test");
                 let len = match scheme.codec {
-                    Codec::Levels { decode, .. } => decode(&tile, Some(&book), reader).map(|v| v.len()),
-                    Codec::Floats { decode, .. } => decode(&tile, reader).map(|v| v.len()),
+                    Codec::Levels { decode, .. } => decode(&tile, Some(&book), reader, None).map(|v| v.len()),
+                    Codec::Floats { decode, .. } => decode(&tile, reader, None).map(|v| v.len()),
                 };
                 prop_assert!(len.is_err() || len == Ok(tile.len()), "{}", scheme.name);
             }
@@ -178,8 +189,10 @@ mod tests {
                 let bytes = [byte; 100];
                 let reader = Reader::new(&bytes, 0, "test");
                 match scheme.codec {
-                    Codec::Levels { decode, .. } => assert!(decode(&tile, None, reader).is_err(), "{}", scheme.name),
-                    Codec::Floats { decode, .. } => assert!(decode(&tile, reader).is_err(), "{}", scheme.name),
+                    Codec::Levels { decode, .. } => {
+                        assert!(decode(&tile, None, reader, None).is_err(), "{}", scheme.name)
+                    }
+                    Codec::Floats { decode, .. } => assert!(decode(&tile, reader, None).is_err(), "{}", scheme.name),
                 }
             }
         }

@@ -3,7 +3,8 @@
 
 use super::range::{self, Models};
 use super::{Codec, Levels, Scheme, Tile};
-use crate::bytes::{Reader, put_size};
+use crate::bytes::{Reader, count, put_size};
+use crate::coder::{Bits, Part};
 use crate::error::Error;
 use crate::options::Effort;
 
@@ -11,7 +12,7 @@ pub(super) const SCHEME: Scheme = Scheme {
     id: 3,
     name: "split",
     about: "exponents and zeros by adaptive range coding, signs and mantissas as they are",
-    effort: Effort::Small,
+    effort: Effort::Fast,
     codec: Codec::Floats { encode: |tile, values| Some(encode(tile, values)), decode },
 };
 
@@ -38,9 +39,14 @@ fn encode(tile: &Tile, values: &[f32]) -> Vec<u8> {
     out
 }
 
-fn decode(tile: &Tile, mut reader: Reader<'_>) -> Result<Vec<f32>, Error> {
+fn decode(tile: &Tile, mut reader: Reader<'_>, mut spent: Option<&mut Bits>) -> Result<Vec<f32>, Error> {
     let len = reader.count("bytes of exponents", 1)?;
-    let levels = range::decode::<Models>(tile, None, reader.part(len)?)?;
+    let levels = range::decode::<Models>(tile, None, reader.part(len)?, spent.as_deref_mut())?;
+    if let Some(spent) = spent {
+        let kept = reader.left() / 3;
+        spent.add(Part::Sign, count(kept));
+        spent.add(Part::Magnitude, 23.0 * count(kept));
+    }
     let mut values = Vec::with_capacity(levels.len());
     for level in levels {
         let exponent = match u8::try_from(level - 1) {

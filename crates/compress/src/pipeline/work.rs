@@ -68,7 +68,7 @@ impl Work {
             return Ok(code::read(&path, &code::Limits::default())?);
         }
         let net = make()?;
-        code::write_with(&path, &net, &[], &code::Options { effort: code::Effort::Fast })?;
+        code::write_with(&path, &net, &[], &code::Options { effort: code::Effort::Quick })?;
         // The stage is whole; the training that led to it need not be resumed.
         if let Some(checkpoint) = self.checkpoint(name) {
             let _ = fs::remove_file(checkpoint.path);

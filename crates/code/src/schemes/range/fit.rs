@@ -7,6 +7,9 @@ use super::rows::{FEATURES, Rows, SIGNED};
 /// About so many weights are looked at.
 const ENOUGH: usize = 1 << 16;
 
+/// Of those, one in so many is kept to find out how large expected magnitudes become.
+const SPARSE: usize = 8;
+
 /// What a tile's header says of its neighbourhoods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Parameters {
@@ -115,14 +118,17 @@ pub(super) fn fit(tile: &Tile, amplitudes: impl Iterator<Item = i16>) -> Paramet
     let taps = tile.taps().max(1);
     let step = tile.rows.div_ceil((ENOUGH / taps).max(1)).max(1);
     let mut rows = Rows::new(tile, &Parameters { magnitude: [0; FEATURES], sign: [0; SIGNED], top: 0, even: 0 });
-    let mut samples: Vec<[i32; FEATURES]> = Vec::new();
+    let (mut seen, mut samples): (usize, Vec<[i32; FEATURES]>) = (0, Vec::with_capacity(2 * ENOUGH / SPARSE));
     let (mut magnitude, mut sign) = (Normal::new(), Normal::new());
     let (mut row, mut tap) = (0usize, 0);
     for signed in amplitudes {
-        if row.is_multiple_of(step) && samples.len() < 2 * ENOUGH {
+        if row.is_multiple_of(step) && seen < 2 * ENOUGH {
             let features = rows.features();
             magnitude.add(&features, i32::from(signed).abs() << 4);
-            samples.push(features);
+            if seen.is_multiple_of(SPARSE) {
+                samples.push(features);
+            }
+            seen += 1;
             if signed != 0 {
                 sign.add(&rows.signed(), i32::from(signed));
             }

@@ -7,7 +7,10 @@ use super::rows::{Rows, amplitude};
 use super::shape::Shape;
 use super::{Coded, Header};
 use crate::bytes::{bit_length, place};
-use crate::coder::{Bit, Coder};
+use crate::coder::{Bit, Coder, Part};
+
+/// Kinds of places in a kernel that zeros have models of their own for.
+const EDGES: usize = 3;
 
 /// Steps of the expected magnitude for zeros, for classes and for the highest bit of a mantissa.
 const STEPS: usize = 64;
@@ -136,7 +139,8 @@ pub(in super::super) struct Models {
     rows: Rows,
     /// What is subtracted from the scale of an expected magnitude to have its step.
     bottom: u32,
-    zero: [Bit; STEPS],
+    /// For each kind of place a model for each step.
+    zero: [Bit; EDGES * STEPS],
     sign: [Bit; 32],
     magnitudes: Magnitudes,
 }
@@ -147,7 +151,7 @@ impl Coded for Models {
             header,
             rows: Rows::new(tile, &header.parameters),
             bottom: u32::from(header.parameters.top).saturating_sub(63),
-            zero: [Bit::NEW; STEPS],
+            zero: [Bit::NEW; EDGES * STEPS],
             sign: [Bit::NEW; 32],
             magnitudes: Magnitudes::new(header, book),
         }
@@ -158,10 +162,12 @@ impl Coded for Models {
         let expected = self.rows.expected();
         let scale = scale(expected);
         let step = place(scale.saturating_sub(self.bottom)).min(STEPS - 1);
-        if self.zero[step].is_new() {
-            self.zero_of(step);
+        let zero = self.rows.edge() * STEPS + step;
+        if self.zero[zero].is_new() {
+            self.zero_of(zero);
         }
-        if coder.bit(&mut self.zero[step], level == 0) {
+        coder.part(Part::Significance);
+        if coder.bit(&mut self.zero[zero], level == 0) {
             self.rows.push(0);
             return 0;
         }
@@ -170,13 +176,14 @@ impl Coded for Models {
 }
 
 impl Models {
-    /// A new step starts from the nearest one that is not.
+    /// A new step starts from the nearest one of its kind of place that is not.
     #[cold]
-    fn zero_of(&mut self, step: usize) {
-        let near = (1..8).flat_map(|d| [step.checked_sub(d), Some(step + d)]).flatten();
-        let known = near.filter_map(|i| self.zero.get(i)).find(|b| !b.is_new());
+    fn zero_of(&mut self, zero: usize) {
+        let (first, step) = (zero / STEPS * STEPS, zero % STEPS);
+        let near = (1..8).flat_map(|d| [step.checked_sub(d), Some(step + d)]).flatten().filter(|&i| i < STEPS);
+        let known = near.map(|i| self.zero[first + i]).find(|b| !b.is_new());
         if let Some(known) = known {
-            self.zero[step] = known.younger();
+            self.zero[zero] = known.younger();
         }
     }
 
@@ -187,10 +194,12 @@ impl Models {
             (_, 0) => true,
             _ => {
                 let context = trust(self.rows.predicted(), scale, &self.header.parameters);
+                coder.part(Part::Sign);
                 coder.bit(&mut self.sign[context], level < 0)
             }
         };
         let side = usize::from(negative && self.header.ranked);
+        coder.part(Part::Magnitude);
         // From 1 up; the class is the number of bits below the highest.
         let magnitude = level.unsigned_abs().wrapping_sub(self.header.least).wrapping_add(1);
         let class = self.magnitudes.class(coder, side, step, bit_length(magnitude).wrapping_sub(1));

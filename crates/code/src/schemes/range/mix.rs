@@ -16,9 +16,10 @@ const SHIFT: u32 = 16;
 /// Logits of probabilities and back.
 struct Tables {
     /// For a probability of (i + 0.5) / 4096 its logit in 1/256, rounded to nearest.
-    stretch: Vec<i32>,
-    /// For a logit of (i - 2048) / 256 its probability in 1/65536, rounded to nearest.
-    squash: Vec<u32>,
+    stretch: [i16; 4096],
+    /// For a logit of (i - 2048) / 256 its probability in 1/65536, rounded to nearest and within what the
+    /// coder takes.
+    squash: [u16; 4096],
 }
 
 static TABLES: LazyLock<Tables> = LazyLock::new(|| {
@@ -27,7 +28,12 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
         nearest((p / (1.0 - p)).ln() * 256.0)
     };
     let squash = |i: i32| nearest(65536.0 / (1.0 + (-f64::from(i - 2048) / 256.0).exp())).cast_unsigned();
-    Tables { stretch: (0..4096).map(stretch).collect(), squash: (0..4096).map(squash).collect() }
+    let mut tables = Tables { stretch: [0; 4096], squash: [0; 4096] };
+    for (i, (l, p)) in (0..).zip(tables.stretch.iter_mut().zip(&mut tables.squash)) {
+        *l = i16::try_from(stretch(i)).unwrap_or(0);
+        *p = u16::try_from(squash(i).clamp(FLOOR, 65536 - FLOOR)).unwrap_or(0);
+    }
+    tables
 });
 
 #[allow(clippy::as_conversions, reason = "at most 65536")]
@@ -65,11 +71,11 @@ impl<const N: usize> Mixer<N> {
                 models[i] = models[places[0]].younger();
             }
         }
-        let logits = places.map(|i| stretch[place(models[i].probability() >> 4)]);
+        let logits = places.map(|i| i32::from(stretch[place(models[i].probability() >> 4)]));
         let weights = &mut self.weights[set];
         let sum: i64 = weights.iter().zip(&logits).map(|(&w, &l)| i64::from(w) * i64::from(l)).sum();
         let logit = i32::try_from((sum >> 16).clamp(-i64::from(LARGEST), i64::from(LARGEST))).unwrap_or(0);
-        let p = squash[place((logit + 2048).cast_unsigned())].clamp(FLOOR, 65536 - FLOOR);
+        let p = u32::from(squash[place((logit + 2048).cast_unsigned())]);
         let bit = coder.coin(p, bit);
         let error = if bit { 65536 - p.cast_signed() } else { -p.cast_signed() };
         for (w, l) in weights.iter_mut().zip(logits) {
@@ -91,6 +97,6 @@ mod tests {
     fn tables_are_the_same_on_every_machine() {
         let stretch: Vec<u8> = TABLES.stretch.iter().flat_map(|n| n.to_le_bytes()).collect();
         let squash: Vec<u8> = TABLES.squash.iter().flat_map(|n| n.to_le_bytes()).collect();
-        assert_eq!([stretch, squash].map(|bytes| crc32fast::hash(&bytes)), [413_670_705, 1_981_583_311]);
+        assert_eq!([stretch, squash].map(|bytes| crc32fast::hash(&bytes)), [733_890_036, 3_083_374_769]);
     }
 }

@@ -8,7 +8,7 @@ use super::mix::Mixer;
 use super::rows::Rows;
 use super::{Coded, Header, decode, encode};
 use crate::bytes::{bit_length, place};
-use crate::coder::{Bit, Coder};
+use crate::coder::{Bit, Coder, Part};
 use crate::options::Effort;
 
 pub(in super::super) const SCHEME: Scheme = Scheme {
@@ -18,31 +18,30 @@ pub(in super::super) const SCHEME: Scheme = Scheme {
     effort: Effort::Max,
     codec: Codec::Levels {
         encode: |tile, levels| Some(encode::<Mixed>(tile, levels)),
-        decode: |tile, book, reader| decode::<Mixed>(tile, book, reader),
+        decode: |tile, book, reader, bits| decode::<Mixed>(tile, book, reader, bits),
     },
 };
 
 /// Steps of the expected magnitude.
 const STEPS: usize = 64;
 
-/// Steps of other averages, four to three octaves.
+/// Steps of averages, four to three octaves.
 const COARSE: usize = 28;
 
-/// Where the contexts of zeros begin: expected magnitude, column and row, which neighbours are not zero, column and
-/// neighbours.
-const ZEROS: [usize; 5] = {
-    let pairs = COARSE * COARSE;
-    [0, STEPS, STEPS + pairs, STEPS + pairs + 1024, STEPS + 2 * pairs + 1024]
-};
+/// Places in a kernel that are told apart; later ones count as the last of them.
+const PLACES: usize = 64;
+
+/// Where the contexts of zeros begin: expected magnitude, which neighbours are not zero, place and mean of the kernel.
+const ZEROS: [usize; 4] = [0, STEPS, STEPS + 1024, STEPS + 1024 + PLACES * COARSE];
 
 /// Where the contexts of signs begin: prediction, signs in the kernel, signs in the rows before.
 const SIGNS: [usize; 4] = [0, 32, 113, 140];
 
-/// Where the contexts of classes begin: expected magnitude, column, neighbours, row.
-const CLASSES: [usize; 5] = [0, STEPS, STEPS + COARSE, STEPS + 2 * COARSE, STEPS + 3 * COARSE];
+/// Where the contexts of classes begin: none, expected magnitude, neighbours.
+const CLASSES: [usize; 4] = [0, 1, 1 + STEPS, 1 + STEPS + COARSE];
 
-/// Where the contexts of mantissas begin: none, expected magnitude, neighbours.
-const MANTISSAS: [usize; 4] = [0, 1, 9, 17];
+/// Where the contexts of mantissas begin: none, expected magnitude.
+const MANTISSAS: [usize; 3] = [0, 1, 1 + STEPS / 4];
 
 /// All models of a tile.
 struct Mixed {
@@ -51,15 +50,15 @@ struct Mixed {
     bottom: u32,
     magnitudes: Magnitudes,
     zeros: Vec<Bit>,
-    zero_mixer: Mixer<4>,
+    zero_mixer: Mixer<3>,
     signs: Vec<Bit>,
     sign_mixer: Mixer<3>,
     /// For each side and context a tree.
     classes: Vec<Bit>,
-    class_mixer: Mixer<4>,
+    class_mixer: Mixer<3>,
     /// For each side and context the trees of all classes.
     mantissas: Vec<Bit>,
-    mantissa_mixer: Mixer<3>,
+    mantissa_mixer: Mixer<2>,
 }
 
 /// The step of an average in 1/16 of an amplitude.
@@ -77,21 +76,19 @@ impl Coded for Mixed {
             rows: Rows::new(tile, &header.parameters),
             bottom: u32::from(header.parameters.top).saturating_sub(63),
             magnitudes,
-            zeros: vec![Bit::NEW; ZEROS[4]],
-            zero_mixer: Mixer::new(STEPS / 4, 16_000),
+            zeros: vec![Bit::NEW; ZEROS[3]],
+            zero_mixer: Mixer::new(STEPS / 4 * PLACES, 21_000),
             signs: vec![Bit::NEW; SIGNS[3]],
             sign_mixer: Mixer::new(1, 21_000),
-            classes: vec![Bit::NEW; 2 * CLASSES[4] * tree],
-            class_mixer: Mixer::new(2 * tree, 16_000),
-            mantissas: vec![Bit::NEW; 2 * MANTISSAS[3] * trees],
-            mantissa_mixer: Mixer::new(16 * 16, 21_000),
+            classes: vec![Bit::NEW; 2 * CLASSES[3] * tree],
+            class_mixer: Mixer::new(2 * tree * PLACES, 21_000),
+            mantissas: vec![Bit::NEW; 2 * MANTISSAS[2] * trees],
+            mantissa_mixer: Mixer::new(16 * 16, 32_000),
         };
         for (side, shape) in header.shapes(book).into_iter().enumerate() {
             let bits = mixed.magnitudes.class_bits;
-            for models in mixed.classes[side * CLASSES[4] * tree..][..STEPS * tree].chunks_mut(tree) {
-                shape.classes(models, bits);
-            }
-            start_mantissas(&shape, &mut mixed.mantissas[side * MANTISSAS[3] * trees..][..trees], mixed.magnitudes.top);
+            shape.classes(&mut mixed.classes[side * CLASSES[3] * tree..][..tree], bits);
+            start_mantissas(&shape, &mut mixed.mantissas[side * MANTISSAS[2] * trees..][..trees], mixed.magnitudes.top);
         }
         mixed
     }
@@ -100,16 +97,11 @@ impl Coded for Mixed {
     fn level<C: Coder>(&mut self, coder: &mut C, level: i32) -> i32 {
         let expected = scale(self.rows.expected());
         let step = place(expected.saturating_sub(self.bottom)).min(STEPS - 1);
-        let f = self.rows.features();
-        let [row, quick, column] = [f[0], f[3], f[4]].map(coarse);
-        let pattern = [f[5], f[7], f[8], f[11], f[12], f[13]].iter().fold(0, |n, &a| n << 1 | usize::from(a > 128));
-        let places = [
-            step,
-            ZEROS[1] + column * COARSE + row,
-            ZEROS[2] + (pattern << 4 | step >> 2),
-            ZEROS[3] + quick * COARSE + coarse((f[9] + f[10] + f[11] + f[12]) >> 2),
-        ];
-        if self.zero_mixer.code(coder, step >> 2, &mut self.zeros, places, level == 0) {
+        let (pattern, so_far) = self.rows.pattern();
+        let inside = self.rows.inside().min(PLACES - 1);
+        let places = [step, ZEROS[1] + (pattern << 4 | step >> 2), ZEROS[2] + inside * COARSE + coarse(so_far)];
+        coder.part(Part::Significance);
+        if self.zero_mixer.code(coder, (step >> 2) * PLACES + inside, &mut self.zeros, places, level == 0) {
             self.rows.push(0);
             return 0;
         }
@@ -119,11 +111,13 @@ impl Coded for Mixed {
             _ => self.sign(coder, expected, level < 0),
         };
         let side = usize::from(negative && self.header.ranked);
+        coder.part(Part::Magnitude);
         let magnitude = level.unsigned_abs().wrapping_sub(self.header.least).wrapping_add(1);
+        let f = self.rows.features();
         let around = coarse((f[5] + f[10] + f[11] + f[12]) >> 2);
-        let contexts = [step, CLASSES[1] + column, CLASSES[2] + around, CLASSES[3] + coarse((f[0] + f[1]) >> 1)];
+        let contexts = [0, CLASSES[1] + step, CLASSES[2] + around];
         let class = self.class(coder, side, contexts, bit_length(magnitude).wrapping_sub(1));
-        let contexts = [0, MANTISSAS[1] + step * 8 / STEPS, MANTISSAS[2] + around * 8 / COARSE];
+        let contexts = [0, MANTISSAS[1] + step / 4];
         let coded = self.mantissa(coder, side, contexts, class, magnitude);
         let loud = self.magnitudes.amplitude(coded);
         self.rows.push(if negative { -loud } else { loud });
@@ -135,6 +129,7 @@ impl Coded for Mixed {
 impl Mixed {
     #[inline]
     fn sign<C: Coder>(&mut self, coder: &mut C, expected: u32, negative: bool) -> bool {
+        coder.part(Part::Sign);
         let signed = self.rows.signed();
         let of = |i: usize| place((signed[i].signum() + 1).cast_unsigned());
         let places = [
@@ -146,12 +141,13 @@ impl Mixed {
     }
 
     #[inline]
-    fn class<C: Coder>(&mut self, coder: &mut C, side: usize, contexts: [usize; 4], class: u32) -> u32 {
+    fn class<C: Coder>(&mut self, coder: &mut C, side: usize, contexts: [usize; 3], class: u32) -> u32 {
         let bits = self.magnitudes.class_bits;
+        let inside = self.rows.inside().min(PLACES - 1);
         let mut node = 1;
         for shift in (0..bits).rev() {
-            let places = contexts.map(|c| ((side * CLASSES[4] + c) << bits) + place(node));
-            let set = side << bits | place(node);
+            let places = contexts.map(|c| ((side * CLASSES[3] + c) << bits) + place(node));
+            let set = (side << bits | place(node)) * PLACES + inside;
             let bit = self.class_mixer.code(coder, set, &mut self.classes, places, (class >> shift) & 1 == 1);
             node = node << 1 | u32::from(bit);
         }
@@ -163,7 +159,7 @@ impl Mixed {
         &mut self,
         coder: &mut C,
         side: usize,
-        contexts: [usize; 3],
+        contexts: [usize; 2],
         class: u32,
         magnitude: u32,
     ) -> u32 {
@@ -173,7 +169,7 @@ impl Mixed {
         let mut coded = 1;
         for shift in (tail..class).rev() {
             let at = mantissa_at(class) + place(coded);
-            let places = contexts.map(|c| (side * MANTISSAS[3] + c) * trees + at);
+            let places = contexts.map(|c| (side * MANTISSAS[2] + c) * trees + at);
             let set = place(class * 16 + class - shift);
             let bit = self.mantissa_mixer.code(coder, set, &mut self.mantissas, places, (magnitude >> shift) & 1 == 1);
             coded = coded << 1 | u32::from(bit);

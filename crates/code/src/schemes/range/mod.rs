@@ -11,7 +11,7 @@ mod shape;
 
 use super::{Book, Codec, Levels, Scheme, Tile};
 use crate::bytes::{Reader, put_varint};
-use crate::coder::{Coder, Decoder, Encoder};
+use crate::coder::{Bits, Coder, Costing, Decoder, Encoder};
 use crate::error::{Error, ErrorKind};
 use crate::options::Effort;
 use fit::Parameters;
@@ -23,10 +23,10 @@ pub(super) const SCHEME: Scheme = Scheme {
     id: 4,
     name: "range",
     about: "adaptive range coding under the magnitude that neighbours make expect",
-    effort: Effort::Small,
+    effort: Effort::Fast,
     codec: Codec::Levels {
         encode: |tile, levels| Some(encode::<Models>(tile, levels)),
-        decode: |tile, book, reader| decode::<Models>(tile, book, reader),
+        decode: |tile, book, reader, bits| decode::<Models>(tile, book, reader, bits),
     },
 };
 
@@ -163,32 +163,52 @@ fn encode_with<M: Coded>(tile: &Tile, levels: &Levels<'_>, header: Header) -> Ve
     coder.finish()
 }
 
-/// The levels of a tile.
-pub(super) fn decode<M: Coded>(tile: &Tile, book: Option<&Book>, mut reader: Reader<'_>) -> Result<Vec<i32>, Error> {
-    /// Levels between two looks at how far the coder has read.
-    const STRIDE: usize = 4096;
+/// The levels of a tile; with `bits`, what they cost is added there.
+pub(super) fn decode<M: Coded>(
+    tile: &Tile,
+    book: Option<&Book>,
+    mut reader: Reader<'_>,
+    bits: Option<&mut Bits>,
+) -> Result<Vec<i32>, Error> {
     let header = Header::read(&mut reader)?;
     if header.ranked != book.is_some() {
         return Err(reader.malformed("levels are marked as ranks where there is no codebook, or the other way round"));
     }
     let start = reader.clone();
-    let mut coder = Decoder::new(reader.rest());
-    let mut models = M::new(tile, header, book);
+    let decoder = Decoder::new(reader.rest());
+    let models = M::new(tile, header, book);
+    let (levels, ended) = match bits {
+        None => {
+            let mut coder = decoder;
+            (all(tile, models, &mut coder, &reader)?, coder.is_at_end())
+        }
+        Some(bits) => {
+            let mut coder = Costing::new(decoder, bits);
+            (all(tile, models, &mut coder, &reader)?, coder.is_at_end())
+        }
+    };
+    if !ended {
+        return Err(start.malformed("the code goes on after the last weight"));
+    }
     let (low, high) = (-header.low.cast_signed(), header.high.cast_signed());
-    let mut values = Vec::new();
-    while values.len() < tile.len() {
-        for _ in 0..STRIDE.min(tile.len() - values.len()) {
-            values.push(models.level(&mut coder, 0));
+    match levels.iter().find(|v| !(low..=high).contains(*v)) {
+        Some(v) => Err(start.malformed(format!("the level {v} is not from {low} to {high}"))),
+        None => Ok(levels),
+    }
+}
+
+/// Decodes as many levels as the tile has.
+fn all<M: Coded, C: Coder>(tile: &Tile, mut models: M, coder: &mut C, reader: &Reader<'_>) -> Result<Vec<i32>, Error> {
+    /// Levels between two looks at how far the coder has read.
+    const STRIDE: usize = 4096;
+    let mut levels = Vec::new();
+    while levels.len() < tile.len() {
+        for _ in 0..STRIDE.min(tile.len() - levels.len()) {
+            levels.push(models.level(coder, 0));
         }
         if coder.is_beyond() {
             return Err(reader.fault(ErrorKind::Truncated, "the code ends before the last weight"));
         }
     }
-    if !coder.is_at_end() {
-        return Err(start.malformed("the code goes on after the last weight"));
-    }
-    match values.iter().find(|v| !(low..=high).contains(*v)) {
-        Some(v) => Err(start.malformed(format!("the level {v} is not from {low} to {high}"))),
-        None => Ok(values),
-    }
+    Ok(levels)
 }

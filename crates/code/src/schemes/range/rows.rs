@@ -104,6 +104,36 @@ impl Rows {
         i32::from(self.here[self.front + self.at - distance]).abs() << 4
     }
 
+    /// What is known of the next weight's kernel: 0 where it is the first of it, 1 in its first line or column, else 2.
+    #[inline]
+    pub fn edge(&self) -> usize {
+        match self.inside {
+            0 => 0,
+            _ if self.line == 0 || self.column == 0 => 1,
+            _ => 2,
+        }
+    }
+
+    /// The place in the kernel.
+    #[inline]
+    pub fn inside(&self) -> usize {
+        self.inside
+    }
+
+    /// Whether the same tap of the kernel before, those of the two rows before, and the weights to the left, above and
+    /// in the corner are not zero; of what is not there, whether the mean of this kernel so far is as much as half the
+    /// least amplitude. A bit each, and that mean in 1/16.
+    #[inline]
+    pub fn pattern(&self) -> (usize, i32) {
+        let at = self.front + self.at;
+        let so_far = self.so_far();
+        let [left, above, corner] = self.around(so_far);
+        let rows = [self.here[at - self.area], self.one[at], self.two[at]].map(|a| a != 0);
+        let near = [left, above, corner].map(|a| a > 128);
+        let bits = rows.into_iter().chain(near).fold(0, |n, bit| n << 1 | usize::from(bit));
+        (bits, so_far)
+    }
+
     /// Mean amplitude of this kernel so far, in 1/16; of the kernel before where nothing is known of this one.
     #[inline]
     fn so_far(&self) -> i32 {
@@ -271,25 +301,4 @@ impl Rows {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The sum that is kept up to date along the way is that of the features, for kernels of every shape.
-    #[test]
-    fn the_expected_magnitude_is_the_sum_of_the_features() {
-        for row in [[5, 3, 3], [40, 1, 1], [2, 1, 4], [3, 5, 2], [1, 1, 1], [0, 3, 3]] {
-            let tile = Tile { rows: 20, row };
-            let mut parameters = Parameters::USUAL;
-            parameters.magnitude = [1, -128, 127, 4, -5, 6, 7, -8, 9, 10, -11, 12, 13, -14, 15];
-            let mut rows = Rows::new(&tile, &parameters);
-            let mut state = 1u32;
-            for _ in 0..tile.len() {
-                let weighted = rows.features().iter().zip(&rows.weights).map(|(f, w)| f * w).sum::<i32>();
-                assert_eq!(rows.expected(), weighted, "{row:?}");
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                let loud = amplitude(if state >> 30 == 0 { 0 } else { state >> 16 });
-                rows.push(if state & 0x8000 == 0 { loud } else { -loud });
-            }
-        }
-    }
-}
+mod tests;
