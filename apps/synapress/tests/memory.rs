@@ -46,7 +46,7 @@ fn files() -> Vec<Vec<u8>> {
     let pruned = prune::apply(&dense, &ratios).unwrap();
     let grouped = group::group(&pruned, &group::Options { bits: 5, ..group::Options::default() }).unwrap();
     let encode = |net: &Net, effort| code::encode(net, &code::Options { effort }).unwrap();
-    let efforts = [code::Effort::Fast, code::Effort::Small, code::Effort::Max];
+    let efforts = [code::Effort::Quick, code::Effort::Fast, code::Effort::Max];
     [&dense, &pruned, &grouped].into_iter().flat_map(|net| efforts.map(|effort| encode(net, effort))).collect()
 }
 

@@ -107,6 +107,29 @@ pub struct Row {
     pub effort: Effort,
     /// Seconds that the row's stages took, those that it shares with other rows included.
     pub seconds: f64,
+    /// What became of each layer; empty for the baseline.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<LayerRow>,
+}
+
+/// What became of one layer in a row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LayerRow {
+    /// Its name.
+    pub name: String,
+    /// Number of its weights.
+    pub weights: u64,
+    /// Share of them that is zero, in percent.
+    pub sparsity: f64,
+    /// Index width in bits; absent where it is not grouped.
+    pub index_bits: Option<u8>,
+    /// Bit width of a weight as it is computed with: 32 in floating point.
+    pub weight_bits: u8,
+    /// Bits a weight of the file for indices or codes, for the codebook and for the bias.
+    pub bits: [f64; 3],
+    /// Squared error of its outputs on calibration images, relative to their deviation in the float network; what lies
+    /// before the layer is compressed as well. Layer outputs are not rounded.
+    pub error: Option<f64>,
 }
 
 /// A row of the paper, as far as it gives figures.
@@ -255,6 +278,7 @@ mod tests {
             index_bits_weighted: bits,
             effort: Effort::Retrained,
             seconds: 312.0,
+            layers: Vec::new(),
         };
         let paper = |stage, sparsity, loss| Paper {
             stage,

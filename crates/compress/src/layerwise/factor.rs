@@ -199,6 +199,7 @@ pub(crate) fn descend(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layerwise::normal::Kept;
     use crate::prune::tests::numbers;
 
     fn problem(taps: usize, outputs: usize) -> (Normal, Vec<f32>) {
@@ -206,7 +207,7 @@ mod tests {
         let base = numbers(samples * taps, 1);
         // Neighbouring inputs are alike, as in images.
         let x = (0..base.len()).map(|i| base[i] + 0.8 * base[i.saturating_sub(1)] + (i % 5) as f32 * 0.1).collect();
-        let normal = Normal::new(x, taps, numbers(samples * outputs, 2), outputs, true, 0.01).unwrap();
+        let normal = Normal::new(x, taps, numbers(samples * outputs, 2), outputs, true, 0.01, Kept::Primal).unwrap();
         let anchor = vec![0.0; outputs * taps];
         let mut optimum = anchor.clone();
         normal.solve(&mut optimum, &vec![true; outputs * taps], &anchor, 200);

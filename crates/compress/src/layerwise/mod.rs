@@ -4,6 +4,7 @@
 //!
 //! Nothing here decides what becomes of a layer; pruning, grouping and quantization do.
 
+pub(crate) mod errors;
 pub(crate) mod factor;
 mod inverse;
 pub(crate) mod normal;

@@ -13,9 +13,10 @@ use super::inverse::inverse;
 #[derive(Debug)]
 pub(crate) struct Normal {
     pub taps: usize,
-    pub outputs: usize,
-    /// `(taps, taps)`, without damping.
-    h: Vec<f32>,
+    /// `H` without damping.
+    gram: Gram,
+    /// Its diagonal.
+    diagonal: Vec<f32>,
     /// `(outputs, taps)`.
     g: Vec<f32>,
     /// What is added to the diagonal.
@@ -24,6 +25,16 @@ pub(crate) struct Normal {
     squares: Vec<f64>,
     input_mean: Vec<f64>,
     output_mean: Vec<f64>,
+}
+
+/// Where `H` comes from.
+#[derive(Debug)]
+enum Gram {
+    /// `(taps, taps)`.
+    Primal(Vec<f32>),
+    /// The centred patches `(samples, taps)`: with far more taps than samples these are smaller, and products with `H`
+    /// are two products with them (the dual form).
+    Dual(Vec<f32>),
 }
 
 /// Column means of a row-major matrix; rows are summed in a fixed order.
@@ -47,6 +58,15 @@ fn centre(data: &mut [f32], mean: &[f64]) {
     data.par_chunks_mut(mean.len()).for_each(|row| row.iter_mut().zip(mean).for_each(|(v, &m)| *v -= m as f32));
 }
 
+/// What is kept of normal equations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// The matrix itself.
+    Primal,
+    /// The samples, for layers with far more inputs than there are samples.
+    Dual,
+}
+
 impl Normal {
     /// From patches `(samples, taps)` and wanted outputs `(samples, outputs)`. `damping` is relative to the mean of
     /// the diagonal of `H`. `None` when the inputs do not vary at all.
@@ -57,6 +77,7 @@ impl Normal {
         outputs: usize,
         bias: bool,
         damping: f64,
+        kept: Kept,
     ) -> Option<Self> {
         let (mut input_mean, mut output_mean) = (vec![0.0; taps], vec![0.0; outputs]);
         if bias {
@@ -66,18 +87,28 @@ impl Normal {
         }
         let samples = x.len() / taps;
         let (xm, ym) = (Mat::new(&x, samples, taps), Mat::new(&y, samples, outputs));
-        let mut h = vec![0.0; taps * taps];
-        f32::gemm(Left::Plain(xm.transposed()), xm, &mut h, false, None);
+        let mut h = Vec::new();
+        let diagonal: Vec<f32> = match kept {
+            Kept::Primal => {
+                h = vec![0.0; taps * taps];
+                f32::gemm(Left::Plain(xm.transposed()), xm, &mut h, false, None);
+                (0..taps).map(|j| h[j * taps + j]).collect()
+            }
+            Kept::Dual => {
+                let squares = means(&x.iter().map(|v| v * v).collect::<Vec<_>>(), taps);
+                squares.iter().map(|s| (s * samples as f64) as f32).collect()
+            }
+        };
         let mut g = vec![0.0; outputs * taps];
         f32::gemm(Left::Plain(ym.transposed()), xm, &mut g, false, None);
         let squares = means(&y.iter().map(|v| v * v).collect::<Vec<_>>(), outputs);
         let squares = squares.iter().map(|s| s * samples as f64).collect();
-        let diagonal = (0..taps).map(|j| f64::from(h[j * taps + j])).sum::<f64>() / taps as f64;
-        let damping = (diagonal * damping) as f32;
+        let mean = diagonal.iter().map(|&d| f64::from(d)).sum::<f64>() / taps as f64;
+        let damping = (mean * damping) as f32;
         (damping > 0.0 && damping.is_finite()).then_some(Self {
             taps,
-            outputs,
-            h,
+            gram: if kept == Kept::Primal { Gram::Primal(h) } else { Gram::Dual(x) },
+            diagonal,
             g,
             damping,
             squares,
@@ -108,13 +139,19 @@ impl Normal {
     }
 
     /// A row, or column, of `H` without damping.
+    ///
+    /// # Panics
+    /// In the dual form, which has none.
     pub fn row(&self, tap: usize) -> &[f32] {
-        &self.h[tap * self.taps..][..self.taps]
+        match &self.gram {
+            Gram::Primal(h) => &h[tap * self.taps..][..self.taps],
+            Gram::Dual(_) => panic!("the dual form has no rows"),
+        }
     }
 
     /// The diagonal of the damped `H`: what an error of one in a weight costs while all others stay.
     pub fn curvature(&self, tap: usize) -> f32 {
-        self.h[tap * self.taps + tap] + self.damping
+        self.diagonal[tap] + self.damping
     }
 
     /// The squared error of constant outputs: what [`Normal::error`] is relative to.
@@ -125,8 +162,17 @@ impl Normal {
     /// `(outputs, taps)` times `H`, damped or not.
     pub fn times_h(&self, rows: &[f32], damped: bool) -> Vec<f32> {
         let mut product = vec![0.0; rows.len()];
-        let h = Mat::new(&self.h, self.taps, self.taps);
-        f32::gemm(Left::Plain(Mat::new(rows, self.outputs, self.taps)), h, &mut product, false, None);
+        let rows_of = rows.len() / self.taps;
+        let left = Left::Plain(Mat::new(rows, rows_of, self.taps));
+        match &self.gram {
+            Gram::Primal(h) => f32::gemm(left, Mat::new(h, self.taps, self.taps), &mut product, false, None),
+            Gram::Dual(x) => {
+                let x = Mat::new(x, x.len() / self.taps, self.taps);
+                let mut outputs = vec![0.0; rows_of * x.rows];
+                f32::gemm(left, x.transposed(), &mut outputs, false, None);
+                f32::gemm(Left::Plain(Mat::new(&outputs, rows_of, x.rows)), x, &mut product, false, None);
+            }
+        }
         if damped {
             product.par_iter_mut().zip(rows).for_each(|(p, r)| *p += self.damping * r);
         }
@@ -137,7 +183,7 @@ impl Normal {
     /// as preconditioner. Damping draws towards `anchor` instead of zero: what the samples do not tell stays as it is.
     pub fn solve(&self, weights: &mut [f32], mask: &[bool], anchor: &[f32], iterations: usize) {
         let taps = self.taps;
-        let inverse: Vec<f32> = (0..taps).map(|j| 1.0 / (self.h[j * taps + j] + self.damping)).collect();
+        let inverse: Vec<f32> = (0..taps).map(|j| 1.0 / self.curvature(j)).collect();
         keep(weights, mask);
         let mut residual = self.times_h(weights, true);
         residual.par_iter_mut().zip(&self.g).zip(anchor).for_each(|((r, g), a)| *r = g + self.damping * a - *r);
@@ -178,10 +224,30 @@ impl Normal {
     /// The diagonal of the inverse of the damped `H`; `None` when it is not positive definite, which damping prevents
     /// but for rounding.
     pub fn inverse_diagonal(&self) -> Option<Vec<f64>> {
-        let mut damped = self.h.clone();
-        (0..self.taps).for_each(|j| damped[j * self.taps + j] += self.damping);
-        let inverse = inverse(&damped, self.taps)?;
-        let diagonal: Vec<f64> = (0..self.taps).map(|j| wide(inverse[j * self.taps + j])).collect();
+        let diagonal: Vec<f64> = match &self.gram {
+            Gram::Primal(h) => {
+                let mut damped = h.clone();
+                (0..self.taps).for_each(|j| damped[j * self.taps + j] += self.damping);
+                let inverse = inverse(&damped, self.taps)?;
+                (0..self.taps).map(|j| wide(inverse[j * self.taps + j])).collect()
+            }
+            // Woodbury: (1 - xⱼᵀ (X Xᵀ + damping)⁻¹ xⱼ) / damping.
+            Gram::Dual(x) => {
+                let xm = Mat::new(x, x.len() / self.taps, self.taps);
+                let n = xm.rows;
+                let mut k = vec![0.0; n * n];
+                f32::gemm(Left::Plain(xm), xm.transposed(), &mut k, false, None);
+                (0..n).for_each(|i| k[i * n + i] += self.damping);
+                let k = inverse(&k, n)?;
+                let mut solved = vec![0.0; x.len()];
+                f32::gemm(Left::Plain(Mat::new(&k, n, n)), xm, &mut solved, false, None);
+                let mut taken = vec![0.0f64; self.taps];
+                for (x, z) in x.chunks_exact(self.taps).zip(solved.chunks_exact(self.taps)) {
+                    taken.iter_mut().zip(x).zip(z).for_each(|((t, &x), &z)| *t += wide(x) * wide(z));
+                }
+                taken.iter().map(|t| (1.0 - t) / wide(self.damping)).collect()
+            }
+        };
         diagonal.iter().all(|&d| d > 0.0 && d.is_finite()).then_some(diagonal)
     }
 }
@@ -217,7 +283,7 @@ mod tests {
     #[test]
     fn without_pruning_the_solution_solves_the_normal_equations() {
         let (x, y) = problem(300, 12, 4);
-        let n = Normal::new(x, 12, y, 4, true, 1e-6).unwrap();
+        let n = Normal::new(x, 12, y, 4, true, 1e-6, Kept::Primal).unwrap();
         let mut w = vec![0.0; 48];
         n.solve(&mut w, &[true; 48], &[0.0; 48], 100);
         let hw = n.times_h(&w, true);
@@ -228,7 +294,7 @@ mod tests {
     #[test]
     fn pruned_weights_stay_zero_and_no_change_of_a_survivor_helps() {
         let (x, y) = problem(200, 10, 3);
-        let n = Normal::new(x, 10, y, 3, true, 1e-6).unwrap();
+        let n = Normal::new(x, 10, y, 3, true, 1e-6, Kept::Primal).unwrap();
         let mask: Vec<bool> = (0..30).map(|i| i % 3 != 0).collect();
         let mut w = vec![0.5; 30];
         n.solve(&mut w, &mask, &[0.0; 30], 100);
@@ -247,9 +313,31 @@ mod tests {
     fn the_inverse_diagonal_is_that_of_a_small_matrix() {
         let x = vec![1.0, 0.0, 1.0, 1.0];
         // H = [[2, 1], [1, 1]], inverse [[1, -1], [-1, 2]].
-        let n = Normal::new(x, 2, vec![0.0, 0.0], 1, false, 1e-9).unwrap();
+        let n = Normal::new(x, 2, vec![0.0, 0.0], 1, false, 1e-9, Kept::Primal).unwrap();
         let d = n.inverse_diagonal().unwrap();
         assert!((d[0] - 1.0).abs() < 1e-6 && (d[1] - 2.0).abs() < 1e-6, "{d:?}");
-        assert!(Normal::new(vec![3.0; 8], 2, vec![1.0; 4], 1, true, 0.01).is_none());
+        assert!(Normal::new(vec![3.0; 8], 2, vec![1.0; 4], 1, true, 0.01, Kept::Primal).is_none());
+    }
+
+    #[test]
+    fn the_dual_form_is_the_same_problem() {
+        let (x, y) = problem(9, 40, 3);
+        let [primal, dual] =
+            [Kept::Primal, Kept::Dual].map(|kept| Normal::new(x.clone(), 40, y.clone(), 3, true, 0.05, kept).unwrap());
+        let near = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-3 * (1.0 + a.abs()));
+        let rows = numbers(120, 8);
+        assert!(near(&primal.times_h(&rows, true), &dual.times_h(&rows, true)));
+        assert!((primal.error(&rows) - dual.error(&rows)).abs() < 1e-3 * primal.error(&rows));
+        let diagonals = [&primal, &dual].map(|n| n.inverse_diagonal().unwrap());
+        let same = diagonals[0].iter().zip(&diagonals[1]).all(|(a, b)| (a - b).abs() < 1e-2 * a.abs());
+        assert!(same, "{diagonals:?}");
+        let mask: Vec<bool> = (0..120).map(|i| i % 3 != 0).collect();
+        let solved = [&primal, &dual].map(|n| {
+            let mut weights = vec![0.0; 120];
+            n.solve(&mut weights, &mask, &rows, 200);
+            weights
+        });
+        let errors = solved.map(|weights| primal.error(&weights));
+        assert!((errors[0] - errors[1]).abs() < 0.02 * errors[0] + 1e-4, "{errors:?}");
     }
 }

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
 use synapress_model::{Error, Linear, Net, NodeId, Weights};
 
 use super::factor::{Choice, Factor, descend};
-use super::normal::Normal;
+use super::normal::{Kept, Normal};
 use super::samples::Positions;
 use super::study::Study;
 use super::walk::Walk;
@@ -22,7 +23,8 @@ pub(crate) struct Problem {
 
 pub(crate) struct Part {
     pub normal: Normal,
-    pub factor: Factor,
+    /// Absent where the layer is too wide: its weights are then settled one by one.
+    pub factor: Option<Factor>,
     /// What is best among weights that may be other than zero, `(rows, taps)`.
     pub optimum: Vec<f32>,
     /// The group's weights among those of the layer.
@@ -36,9 +38,38 @@ pub(crate) const SAMPLES: usize = 2;
 /// Steps of conjugate gradients to the optimum.
 const ITERATIONS: usize = 50;
 
+impl Part {
+    /// Settles all weights as `choose` says, those still to come making up for the error of those before.
+    pub fn sweep(&self, values: &mut [f32], choose: impl Fn(Choice) -> f32 + Sync) {
+        let taps = self.normal.taps;
+        match &self.factor {
+            Some(factor) => values.copy_from_slice(&factor.sweep(&self.optimum, choose)),
+            None => values.par_iter_mut().zip(&self.optimum).enumerate().for_each(|(i, (value, &best))| {
+                let tap = i % taps;
+                *value = choose(Choice { row: i / taps, tap, best, curvature: self.normal.curvature(tap) });
+            }),
+        }
+    }
+
+    /// Changes single weights in `passes` over them as long as that helps.
+    pub fn descend(&self, values: &mut [f32], passes: usize, choose: impl Fn(Choice) -> f32 + Sync) {
+        if self.factor.is_some() {
+            descend(&self.normal, &self.optimum, values, passes, choose);
+        }
+    }
+
+    /// The mean logarithm of what an error of one in a weight is worth.
+    pub fn mean_log_curvature(&self) -> f64 {
+        let taps = self.normal.taps;
+        let diagonal = || (0..taps).map(|tap| f64::from(self.normal.curvature(tap)).ln()).sum::<f64>() / taps as f64;
+        self.factor.as_ref().map_or_else(diagonal, Factor::mean_log_curvature)
+    }
+}
+
 impl Problem {
     /// Of the layer that the walk runs next. Damping, relative to the mean of the diagonal, draws to `weights`, and the
-    /// weights that `alive` does not name are zero for ever. `None` when the inputs do not vary at all.
+    /// weights that `alive` does not name are zero for ever. With more than `most_taps` inputs of an output the weights
+    /// that are there are the optimum. `None` when the inputs do not vary at all.
     pub fn new(
         study: &Study<'_>,
         walk: &Walk<'_>,
@@ -47,6 +78,7 @@ impl Problem {
         weights: &Weights,
         alive: Option<&[bool]>,
         damping: f64,
+        most_taps: usize,
     ) -> Option<Self> {
         let (taps, outputs) = (linear.taps(), linear.output.channels);
         let of_group = outputs / linear.groups;
@@ -56,16 +88,19 @@ impl Problem {
             let first = group * of_group;
             let (x, y) = study.read(walk, id, linear, group);
             let samples = x.len() / taps;
-            let normal = Normal::new(x, taps, y, of_group, !weights.bias.is_empty(), damping)?;
+            let wide = taps > most_taps;
+            let kept = if wide { Kept::Dual } else { Kept::Primal };
+            let normal = Normal::new(x, taps, y, of_group, !weights.bias.is_empty(), damping, kept)?;
             let range = first * taps..(first + of_group) * taps;
             let anchor = &values[range.clone()];
             let mut optimum = anchor.to_vec();
             let alive = alive.map_or_else(|| vec![true; anchor.len()], |alive| alive[range.clone()].to_vec());
             let unknowns = alive.iter().filter(|&&a| a).count().div_ceil(of_group);
-            if samples >= SAMPLES * unknowns {
+            if !wide && samples >= SAMPLES * unknowns {
                 normal.solve(&mut optimum, &alive, anchor, ITERATIONS);
             }
-            parts.push(Part { factor: Factor::new(&normal)?, normal, optimum, range });
+            let factor = if wide { None } else { Some(Factor::new(&normal)?) };
+            parts.push(Part { factor, normal, optimum, range });
         }
         Some(Self { power: parts.iter().map(|p| p.normal.power()).sum(), parts, taps })
     }
@@ -107,10 +142,9 @@ impl Problem {
         for part in &self.parts {
             let first = part.range.start / self.taps;
             let choose = |c: Choice| choose(Choice { row: c.row + first, ..c });
-            let swept = part.factor.sweep(&part.optimum, choose);
             let values = &mut values[part.range.clone()];
-            values.copy_from_slice(&swept);
-            descend(&part.normal, &part.optimum, values, passes, choose);
+            part.sweep(values, choose);
+            part.descend(values, passes, choose);
         }
         values
     }
@@ -163,6 +197,9 @@ impl Default for Look {
     }
 }
 
+/// Makes the weights of a layer from those it has and its problem, if it has one.
+pub(crate) type Settle<'f> = dyn FnMut(NodeId, &Weights, Option<&Problem>) -> Result<Weights, Error> + 'f;
+
 /// Replaces the weights of a dense or pruned network layer after layer: `settle` makes those of a layer from its problem,
 /// in which zeros stay, or without one where it is too wide. The problem's targets are the outputs of `float`, its
 /// inputs those of the layers that were replaced before.
@@ -171,7 +208,7 @@ pub(crate) fn settle_layers(
     net: &Net,
     images: &[f32],
     look: &Look,
-    settle: &mut dyn FnMut(NodeId, &Weights, Option<&Problem>) -> Result<Weights, Error>,
+    settle: &mut Settle<'_>,
 ) -> Result<Net, Error> {
     float.verify()?;
     net.verify()?;
@@ -187,7 +224,7 @@ pub(crate) fn settle_layers(
         let problem = match linear.taps() <= look.most_taps {
             true => {
                 let alive: Vec<bool> = weights.values().iter().map(|&w| w != 0.0).collect();
-                Problem::new(study, walk, id, linear, weights, Some(&alive), look.damping)
+                Problem::new(study, walk, id, linear, weights, Some(&alive), look.damping, look.most_taps)
             }
             false => None,
         };

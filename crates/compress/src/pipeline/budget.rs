@@ -77,7 +77,7 @@ impl Job<'_> {
         let clock = Instant::now();
         let baseline = self.baseline(net, validation)?;
         let start = Made { net: net.clone(), effort: Effort::None, seconds: 0.0 };
-        let mut rows = vec![self.row(Stage::Baseline, &start, &baseline, None)?];
+        let mut rows = vec![self.row(Stage::Baseline, &start, &baseline, net, None)?];
         let (images, _) = self.images(budget.images, net.graph.shape(net.graph.input()?))?;
         let bench = &mut Bench::new(net, &images, &budget.rate)?;
         let judge = &(validation, &baseline);
@@ -101,10 +101,10 @@ impl Job<'_> {
         let seconds = self.work.value("seconds", || Ok(clock.elapsed().as_secs_f64()))?;
         let grouped = self.measure_against("coded", &coded, validation, Some(&baseline))?;
         let coded = Made { net: coded, effort: Effort::Calibration, seconds };
-        rows.push(self.row(Stage::PrunedGrouped, &coded, &grouped, Some(&baseline))?);
+        rows.push(self.row(Stage::PrunedGrouped, &coded, &grouped, net, Some(&baseline))?);
         let evaluation = self.measure_against("quantized", &made, validation, Some(&baseline))?;
         let made = Made { net: made, effort, seconds };
-        rows.push(self.row(Stage::All, &made, &evaluation, Some(&baseline))?);
+        rows.push(self.row(Stage::All, &made, &evaluation, net, Some(&baseline))?);
         let report = Report {
             network: net.name.clone(),
             recipe: match budget.goal {

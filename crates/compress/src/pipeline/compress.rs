@@ -10,8 +10,9 @@ use synapress_model::Net;
 use super::{Error, Job};
 use crate::data::Dataset;
 use crate::evaluate::{Evaluation, compare};
+use crate::layerwise::errors::errors;
 use crate::recipe::{Recipe, Retrain};
-use crate::report::{Effort, Loss, Report, Row, Stage};
+use crate::report::{Effort, LayerRow, Loss, Report, Row, Stage};
 use crate::{group, prune};
 
 /// What comes out of a compression.
@@ -40,7 +41,7 @@ impl Job<'_> {
         net.verify()?;
         let start = Made { net: net.clone(), effort: Effort::None, seconds: 0.0 };
         let baseline = self.baseline(net, validation)?;
-        let mut rows = vec![self.row(Stage::Baseline, &start, &baseline, None)?];
+        let mut rows = vec![self.row(Stage::Baseline, &start, &baseline, net, None)?];
         let levels = match &recipe.prune {
             None => Vec::new(),
             Some(_) => self.pruned(&start, recipe)?,
@@ -72,11 +73,11 @@ impl Job<'_> {
                 for (at, level) in levels.iter().enumerate() {
                     let name = if levels.len() > 1 { format!("SP-{}", at + 1) } else { "SP".to_owned() };
                     let evaluation = self.measure_against(&name, &level.net, validation, Some(&baseline))?;
-                    rows.push(self.row(stage, level, &evaluation, Some(&baseline))?);
+                    rows.push(self.row(stage, level, &evaluation, net, Some(&baseline))?);
                 }
             } else {
                 let evaluation = self.measure_against(stage.name(), &made.net, validation, Some(&baseline))?;
-                rows.push(self.row(stage, &made, &evaluation, Some(&baseline))?);
+                rows.push(self.row(stage, &made, &evaluation, net, Some(&baseline))?);
             }
             last = made;
         }
@@ -139,6 +140,7 @@ impl Job<'_> {
         stage: Stage,
         made: &Made,
         evaluation: &Evaluation,
+        reference: &Net,
         baseline: Option<&Evaluation>,
     ) -> Result<Row, Error> {
         let float = made.net.parameters() * 4;
@@ -149,10 +151,12 @@ impl Job<'_> {
                 Some(Loss { points: difference.points, interval: difference.interval })
             }
         };
-        let size = match stage {
-            Stage::Baseline => float,
-            _ => code::encode(&made.net, &code::Options::default())?.len() as u64,
-        };
+        let (mut size, mut layers) = (float, Vec::new());
+        if stage != Stage::Baseline {
+            let file = code::encode(&made.net, &code::Options::default())?;
+            size = file.len() as u64;
+            layers = self.layer_rows(stage, &made.net, reference, &file)?;
+        }
         let widths = group::widths(&made.net);
         Ok(Row {
             stage,
@@ -168,9 +172,37 @@ impl Job<'_> {
             index_bits_weighted: widths.as_ref().map(|w| w.weighted),
             effort: made.effort,
             seconds: made.seconds,
+            layers,
         })
     }
+
+    /// What became of each layer of a network that is stored in this file.
+    fn layer_rows(&self, stage: Stage, net: &Net, float: &Net, file: &[u8]) -> Result<Vec<LayerRow>, Error> {
+        let name = format!("{stage}-{:.4}.layers", prune::sparsity(net));
+        let errors: Vec<(usize, f64)> = self.work.value(&name, || {
+            let (images, _) = self.images(ERROR_IMAGES, net.graph.shape(net.graph.input()?))?;
+            Ok(errors(float, net, &images)?)
+        })?;
+        let widths = group::widths(net).map(|w| w.layers).unwrap_or_default();
+        let row = |layer: code::LayerSummary| {
+            let weights = layer.weights.max(1) as f64;
+            let error = net.graph.find(&layer.name).and_then(|id| errors.iter().find(|e| e.0 == id));
+            LayerRow {
+                weights: layer.weights,
+                sparsity: 100.0 * (1.0 - layer.nonzero as f64 / weights),
+                index_bits: widths.iter().find(|w| w.0 == layer.name).map(|w| w.1),
+                weight_bits: layer.bits,
+                bits: [layer.weight_bytes, layer.codebook_bytes, layer.bias_bytes].map(|n| 8.0 * n as f64 / weights),
+                error: error.map(|e| e.1),
+                name: layer.name,
+            }
+        };
+        Ok(code::summary(file)?.layers.into_iter().map(row).collect())
+    }
 }
+
+/// Calibration images that errors of layers are told on.
+const ERROR_IMAGES: usize = 32;
 
 /// What a stage was made with, from what came before it.
 pub(super) fn effort(before: Effort, retrain: &[Retrain]) -> Effort {

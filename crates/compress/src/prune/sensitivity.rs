@@ -11,7 +11,7 @@ use synapress_model::{Error, ErrorKind, Form, Net, Weights};
 use super::allocate::checked;
 use super::resolve::choose::{Score, gradually};
 use super::{Pattern, Target};
-use crate::layerwise::normal::Normal;
+use crate::layerwise::normal::{Kept, Normal};
 use crate::layerwise::probe::{self, Probe};
 use crate::layerwise::samples::Positions;
 use crate::layerwise::study::{Study, dense_layers, fitting};
@@ -132,7 +132,9 @@ pub fn measure(
                 let first = group * of_group;
                 let (x, y) = study.read(&walk, id, &linear, group);
                 let has_bias = !weights.bias.is_empty();
-                let Some(normal) = Normal::new(x, taps, y, of_group, has_bias, options.damping) else { continue };
+                let Some(normal) = Normal::new(x, taps, y, of_group, has_bias, options.damping, Kept::Primal) else {
+                    continue;
+                };
                 let rows = first * taps..(first + of_group) * taps;
                 let anchor = &values[rows.clone()];
                 let mut solved = anchor.to_vec();

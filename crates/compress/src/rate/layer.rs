@@ -4,7 +4,7 @@
 use synapress_model::{Bias, Centroids, Error, Fixed, Form, Weights};
 
 use super::lengths::{Lengths, classes};
-use crate::layerwise::factor::{Choice, descend};
+use crate::layerwise::factor::Choice;
 use crate::layerwise::problem::Problem;
 
 /// A layer's least-squares problems and what its bits are told by.
@@ -95,7 +95,7 @@ impl Layer {
         let all = problem.optimum();
         let n = problem.parts.len() as f64;
         Self {
-            log_curvature: problem.parts.iter().map(|p| p.factor.mean_log_curvature()).sum::<f64>() / n,
+            log_curvature: problem.parts.iter().map(|p| p.mean_log_curvature()).sum::<f64>() / n,
             classes: classes(&all, problem.taps),
             largest: all.iter().fold(0.0, |m, w| m.max(w.abs())),
             problem,
@@ -147,9 +147,9 @@ impl Layer {
                 let choose = |c: Choice| grid.choose(c, classes[c.row * self.problem.taps + c.tap], &lengths, price);
                 let values = &mut values[part.range.clone()];
                 if round < SWEEPS {
-                    values.copy_from_slice(&part.factor.sweep(&part.optimum, choose));
+                    part.sweep(values, choose);
                 } else {
-                    descend(&part.normal, &part.optimum, values, passes, choose);
+                    part.descend(values, passes, choose);
                 }
             }
             levels = values.iter().map(|&v| grid.level(v)).collect();

@@ -37,7 +37,8 @@ pub struct Options {
     pub probes: usize,
     /// Bit width of centroids, 2 to 8.
     pub bits: u8,
-    /// Layers with more inputs to one output than this are refused: the normal equations grow with the square.
+    /// Weights of layers with more inputs to one output than this are settled one by one, which none makes up for: normal
+    /// equations grow with the square.
     pub most_taps: usize,
     /// Bytes that activations may take; fewer images are used when they would take more.
     pub memory: usize,
@@ -128,8 +129,7 @@ impl<'a> Bench<'a> {
     ///
     /// # Errors
     /// [`ErrorKind::Attribute`] for options out of range, [`ErrorKind::Shape`] when `images` is no whole number of
-    /// images, [`ErrorKind::Format`] when the network is grouped or quantized, [`ErrorKind::Unsupported`] for a layer
-    /// too wide, and whatever [`Net::verify`] finds.
+    /// images, [`ErrorKind::Format`] when the network is grouped or quantized, and whatever [`Net::verify`] finds.
     pub fn new(net: &'a Net, images: &'a [f32], options: &Options) -> Result<Self, Error> {
         net.verify()?;
         if !(2..=8).contains(&options.bits) || options.damping.is_nan() || options.damping <= 0.0 {
@@ -139,13 +139,6 @@ impl<'a> Bench<'a> {
         let images = fitting(net, images, options.memory)?;
         let count = images.len() / net.graph.shape(net.graph.input()?).len();
         let layers = dense_layers(net, "give the float one")?;
-        for &id in &layers {
-            let taps = net.linear(id).map_or(0, |l| l.taps());
-            if taps > options.most_taps {
-                let message = format!("{taps} inputs to an output are more than {}", options.most_taps);
-                return Err(Error::new(ErrorKind::Unsupported, message).at_layer(&net.graph.node(id).name));
-            }
-        }
         let (fitted, probes) = probe::split(count, options.probes);
         let positions = Positions { images: fitted, most: options.positions.max(1), seed: options.seed };
         let study = Study::new(net, images, positions, &layers)?;
@@ -227,7 +220,7 @@ fn layer_of(
     weights: &Weights,
     options: &Options,
 ) -> Option<layer::Layer> {
-    Problem::new(study, walk, id, linear, weights, None, options.damping).map(layer::Layer::new)
+    Problem::new(study, walk, id, linear, weights, None, options.damping, options.most_taps).map(layer::Layer::new)
 }
 
 /// Relative error that a bit of a layer is worth.

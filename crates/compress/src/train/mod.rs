@@ -124,6 +124,10 @@ pub fn train(
     {
         first = step;
     }
+    if teacher.is_some() {
+        // A teacher's scores are exact: what drops out would only add noise to them.
+        trainer.executor().without_dropout();
+    }
     let mut teacher = match teacher {
         Some(net) => Some((Executor::<f32>::new(net, options.batch, Keep::Output)?, logits(&net.graph))),
         None => None,

@@ -86,8 +86,7 @@ fn the_integers_come_nearer_to_the_float_network() {
     for grouped in [false, true] {
         let (float, start, integers) = stages(grouped);
         let mut images = Same(numbers(32 * IMAGE, 8));
-        // The gradient of a centroid is a sum over many weights.
-        let rate = if grouped { 0.001 } else { 0.02 };
+        let rate = 0.02;
         let options = Options { steps: 150, batch: 32, learning_rate: rate, temperature: 1.0, ..Options::default() };
         let mut go_on = |_: Progress| true;
         let trained =

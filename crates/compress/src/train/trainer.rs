@@ -28,7 +28,15 @@ enum Slot {
     /// the nearest codes of the weights that are kept here.
     Dense { velocity: Vec<f32>, rounded: Option<(Fixed, Vec<f32>)> },
     /// The centroids learn: the gradient of one is the sum of its members'. Centroid 0 stays zero.
-    Grouped { index: Vec<u16>, values: Vec<f32>, velocity: Vec<f32>, gradient: Vec<f32>, format: Option<Fixed> },
+    Grouped {
+        index: Vec<u16>,
+        /// What the sum over the members of a centroid is multiplied by.
+        scale: Vec<f32>,
+        values: Vec<f32>,
+        velocity: Vec<f32>,
+        gradient: Vec<f32>,
+        format: Option<Fixed>,
+    },
     /// Nothing learns: no weights, or both rates are zero.
     Still,
 }
@@ -135,11 +143,12 @@ impl Trainer {
                     let weights = rounded.as_mut().map_or(&mut own.weights, |(_, weights)| weights);
                     update(weights, velocity, &gradient.weights, rate, rates.momentum, decay, self.hold_zeros);
                 }
-                Slot::Grouped { index, values, velocity, gradient: sums, .. } => {
+                Slot::Grouped { index, scale, values, velocity, gradient: sums, .. } => {
                     sums.fill(0.0);
                     for (&i, &g) in index.iter().zip(&gradient.weights) {
                         sums[usize::from(i)] += g;
                     }
+                    sums.iter_mut().zip(scale.iter()).for_each(|(sum, scale)| *sum *= scale);
                     sums[0] = 0.0;
                     update(values, velocity, sums, rate, rates.momentum, decay, true);
                 }
@@ -239,12 +248,24 @@ impl Slot {
     }
 }
 
+/// The gradient of a centroid is the sum of its members' (Han et al. 2016, section 3.3). Through integers it is their
+/// mean: a code that flips moves all members at once, and those of a large group would flip to and fro.
+fn scales(index: &[u16], centroids: usize, format: Option<Fixed>) -> Vec<f32> {
+    let mut counts = vec![1u32; centroids];
+    if format.is_some() {
+        counts.fill(0);
+        index.iter().for_each(|&i| counts[usize::from(i)] += 1);
+    }
+    counts.iter().map(|&n| 1.0 / n.max(1) as f32).collect()
+}
+
 fn slot(weights: &Weights, format: Option<Fixed>) -> Result<Slot, Error> {
     match &weights.form {
         Form::Dense(w) => {
             Ok(Slot::Dense { velocity: vec![0.0; w.len()], rounded: format.map(|format| (format, w.clone())) })
         }
         Form::Coded { centroids: Centroids::Float(values), index } => Ok(Slot::Grouped {
+            scale: scales(index, values.len(), format),
             index: index.clone(),
             values: values.clone(),
             velocity: vec![0.0; values.len()],

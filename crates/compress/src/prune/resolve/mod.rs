@@ -9,13 +9,15 @@
 
 pub(super) mod choose;
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use synapress_model::{Bias, Error, Form, Linear, Net, NodeId, Weights};
 
 pub use choose::{Masks, Score};
 
-use super::{Pattern, weights_of};
-use crate::layerwise::normal::{self, Normal};
+use super::{Pattern, Units, weights_of};
+use crate::layerwise::normal::{self, Kept, Normal};
 use crate::layerwise::problem::SAMPLES;
 use crate::layerwise::samples::Positions;
 use crate::layerwise::study::{Study, dense_layers, fitting};
@@ -35,8 +37,8 @@ pub struct Options {
     pub masks: Masks,
     /// Which weights fall together where zeros are chosen.
     pub pattern: Pattern,
-    /// Layers with more inputs to one output than this keep their weights (normal equations grow with the square);
-    /// their bias alone is corrected.
+    /// Layers with more inputs to one output than this are solved in the dual form, from the samples themselves: normal
+    /// equations grow with the square.
     pub most_taps: usize,
     /// Bytes that the activations of all images may take. Fewer images, at more positions each, are used when they
     /// would take more.
@@ -151,17 +153,69 @@ struct Work<'a> {
     options: &'a Options,
 }
 
+/// Outputs of a wide layer that are solved for at a time.
+const ROWS: usize = 512;
+
+/// How much stronger damping may have to be where there are fewer samples than weights.
+const STRENGTHS: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
+
+/// What a wide layer reads, `(samples, taps)`, and is to put out, `(samples, outputs)`.
+struct Block<'a> {
+    x: &'a [f32],
+    taps: usize,
+    y: &'a [f32],
+    outputs: usize,
+    has_bias: bool,
+}
+
+impl Block<'_> {
+    /// The problem that some of the samples pose for the first `outputs`.
+    fn normal(&self, samples: Range<usize>, outputs: usize, damping: f64) -> Option<Normal> {
+        let x = self.x[samples.start * self.taps..samples.end * self.taps].to_vec();
+        let y = self.y[samples.start * self.outputs..samples.end * self.outputs].chunks(self.outputs);
+        let y = y.flat_map(|row| &row[..outputs]).copied().collect();
+        Normal::new(x, self.taps, y, outputs, self.has_bias, damping, Kept::Dual)
+    }
+}
+
 impl Work<'_> {
+    /// Whether the layer is solved in the dual form.
+    fn is_wide(&self) -> bool {
+        self.linear.taps() > self.options.most_taps
+    }
+
     /// Why the layer's weights are better left as they are, if so.
     fn too_much(&self, weights: &Weights) -> Option<String> {
-        let (taps, most) = (self.linear.taps(), self.options.most_taps);
-        if taps > most {
-            return Some(format!("{taps} inputs to an output are more than {most}"));
+        let taps = self.linear.taps();
+        let samples = self.study.samples(self.id, &self.linear);
+        if self.is_wide() {
+            let bytes = samples.saturating_mul(taps).saturating_mul(size_of::<f32>());
+            let much = bytes > self.options.memory / 4;
+            return much.then(|| format!("{samples} samples of {taps} inputs are too many to be held"));
         }
         let survivors = (weights.len() - weights.zeros()).div_ceil(self.linear.output.channels);
-        let samples = self.study.samples(self.id, &self.linear);
         let few = samples < SAMPLES * survivors;
         few.then(|| format!("{samples} samples are too few for {survivors} weights of an output"))
+    }
+
+    /// How much stronger damping has to be for weights `(outputs, taps)` of the first outputs that are fitted to three
+    /// quarters of the samples to be the best on the others; `None` when these are best left alone.
+    fn strength(&self, block: &Block<'_>, weights: &[f32], anchor: &[f32], units: &Units) -> Option<f64> {
+        let Options { masks, iterations, damping, .. } = *self.options;
+        let (samples, outputs) = (block.x.len() / block.taps, weights.len() / block.taps);
+        let fitted = samples - samples / 4;
+        let others = block.normal(fitted..samples, outputs, damping)?;
+        let mut best = (others.error(weights), None);
+        for strength in STRENGTHS {
+            let mut solved = weights.to_vec();
+            let normal = block.normal(0..fitted, outputs, damping * strength)?;
+            choose::solve(&normal, &mut solved, anchor, masks, units, iterations);
+            let error = others.error(&solved);
+            if error < best.0 {
+                best = (error, Some(strength));
+            }
+        }
+        best.1
     }
 
     /// Fits the weights of every group to the targets from what the layer reads.
@@ -169,28 +223,46 @@ impl Work<'_> {
         let [_, row @ ..] = weights.dims;
         let units = self.options.pattern.units(row);
         let Form::Dense(values) = &mut weights.form else { return };
-        let (taps, outputs) = (self.linear.taps(), self.linear.output.channels);
-        let of_group = outputs / self.linear.groups;
+        let (taps, all) = (self.linear.taps(), self.linear.output.channels);
+        let of_group = all / self.linear.groups;
         let mut bias = weights.bias.values().into_owned();
         for group in 0..self.linear.groups {
             let first = group * of_group;
-            let (patches, target) = self.study.read(walk, self.id, &self.linear, group);
+            let (mut patches, target) = self.study.read(walk, self.id, &self.linear, group);
             let has_bias = !bias.is_empty();
-            let Some(normal) = Normal::new(patches, taps, target, of_group, has_bias, self.options.damping) else {
-                continue;
-            };
-            let rows = first * taps..(first + of_group) * taps;
-            let values = &mut values[rows.clone()];
-            layer.before += normal.error(values);
-            let Options { masks, iterations, .. } = *self.options;
-            choose::solve(&normal, values, &anchor[rows], masks, &units, iterations);
-            layer.after += normal.error(values);
-            if has_bias {
-                bias[first..first + of_group].copy_from_slice(&normal.bias(values));
+            let samples = target.len() / of_group;
+            let Options { masks, iterations, mut damping, .. } = *self.options;
+            let (mut block, mut kept) = (of_group, Kept::Primal);
+            if self.is_wide() {
+                (block, kept) = (ROWS, Kept::Dual);
+                let block = Block { x: &patches, taps, y: &target, outputs: of_group, has_bias };
+                let rows = first * taps..(first + ROWS.min(of_group)) * taps;
+                let Some(strength) = self.strength(&block, &values[rows.clone()], &anchor[rows], &units) else {
+                    layer.skipped = Some(format!("no fit to a part of {samples} samples is better on the others"));
+                    return;
+                };
+                damping *= strength;
+            }
+            for start in (0..of_group).step_by(block) {
+                let outputs = block.min(of_group - start);
+                let wanted = target.chunks(of_group).flat_map(|row| &row[start..start + outputs]).copied().collect();
+                // The last block needs no copy.
+                let last = start + outputs == of_group;
+                let x = if last { std::mem::take(&mut patches) } else { patches.clone() };
+                let normal = Normal::new(x, taps, wanted, outputs, has_bias, damping, kept);
+                let Some(normal) = normal else { continue };
+                let place = first + start;
+                let rows = place * taps..(place + outputs) * taps;
+                let values = &mut values[rows.clone()];
+                let share = outputs as f64 / all as f64;
+                layer.before += share * normal.error(values);
+                choose::solve(&normal, values, &anchor[rows], masks, &units, iterations);
+                layer.after += share * normal.error(values);
+                if has_bias {
+                    bias[place..place + outputs].copy_from_slice(&normal.bias(values));
+                }
             }
         }
-        layer.before /= self.linear.groups as f64;
-        layer.after /= self.linear.groups as f64;
         if !bias.is_empty() {
             weights.bias = Bias::Float(bias);
         }
