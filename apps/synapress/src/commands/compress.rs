@@ -57,7 +57,7 @@ pub struct Compress {
 /// What decides how far compression goes.
 enum How {
     Recipe(Box<Recipe>),
-    Budget(Budget),
+    Budget(Box<Budget>),
 }
 
 impl Run for Compress {
@@ -91,13 +91,13 @@ impl Run for Compress {
             }
             (None, Some(goal)) => {
                 let base = Options { steps: 0, learning_rate: 1e-4, ..Options::default() };
-                How::Budget(Budget {
+                How::Budget(Box::new(Budget {
                     goal,
                     images: self.fit_images as usize,
                     rate: rate::Options::default(),
                     output_bits: self.output_bits,
                     retrain: self.training.retrain(images, base, false)?,
-                })
+                }))
             }
             (None, None) => return Err(usage("give a recipe or a budget")),
         };
@@ -136,11 +136,9 @@ impl Compress {
         self.output.answer(&done.json, || done.text)?;
         let lost = report.and_then(|r| r.rows.last().and_then(|row| row.loss_of_top1)).map_or(0.0, |l| l.points);
         match how {
-            How::Budget(Budget { goal: Goal::Points(points), .. }) if lost > *points => {
-                anyhow::bail!(
-                    "even the gentlest settings lose {lost:.2} points; give more images or a larger --max-drop"
-                )
-            }
+            How::Budget(budget) if matches!(budget.goal, Goal::Points(points) if lost > points) => anyhow::bail!(
+                "even the gentlest settings lose {lost:.2} points; give more images or a larger --max-drop"
+            ),
             _ => Ok(()),
         }
     }
