@@ -90,7 +90,7 @@ impl Run for Compress {
                 return Err(usage("--max-drop is a number of points from 0"));
             }
             (None, Some(goal)) => {
-                let base = Options { steps: 0, learning_rate: 1e-4, ..Options::default() };
+                let base = Options { steps: 0, temperature: 1.0, ..Options::default() };
                 How::Budget(Box::new(Budget {
                     goal,
                     images: self.fit_images as usize,

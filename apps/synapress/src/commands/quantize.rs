@@ -84,7 +84,7 @@ impl Run for Quantize {
         bench.calibration("quantization")?;
         let settings = self.settings();
         let images = bench.calibration.as_ref().map_or(0, |d| d.len());
-        let base = Options { steps: 0, learning_rate: 1e-4, ..Options::default() };
+        let base = Options { steps: 0, temperature: 1.0, ..Options::default() };
         let retrain = self.training.retrain(images, base, self.teaching.from_labels)?;
         let float = self.teaching.teacher(&bench.net)?;
         let describe = format!("quantize {settings:?} {retrain:?} {:?}", self.teaching);

@@ -79,7 +79,7 @@ pub enum Range {
     /// The finest step at which the largest magnitude does not saturate (Ristretto's rule).
     Max,
     /// The step of the least squared error: large, rare magnitudes may saturate. The class scores follow
-    /// [`Range::Max`] all the same, because their largest decide.
+    /// [`Range::Max`] all the same, because their largest decide, and so do weights of more than 5 bits.
     #[default]
     SquaredError,
 }

@@ -9,6 +9,9 @@ use super::{Loss, Options, Range};
 /// Numbers in one piece of work: sums are taken piece by piece, so that they do not depend on the threads.
 const PIECE: usize = 1 << 16;
 
+/// Bits of a weight with which the largest may be worth saturating.
+const FEW: u8 = 5;
+
 /// Bits of a bias, with the sign.
 const BIAS_BITS: u32 = 24;
 
@@ -24,6 +27,8 @@ fn quantize_layer(weights: &mut Weights, bits: u8, range: Range) -> Loss {
     let widest = Fixed::covering(bits, true, numbers.largest());
     let format = match range {
         Range::Max => widest,
+        // One large, rare weight counts for more in the outputs than its square says; with some bits it need not saturate.
+        Range::SquaredError if bits > FEW => widest,
         Range::SquaredError => least(widest, |format| numbers.sum(|x| error(format, x))),
     };
     let (low, high) = format.range();
