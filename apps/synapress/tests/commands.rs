@@ -41,7 +41,7 @@ fn a_network_goes_through_every_command() {
     assert!((pruned["sparsity"].as_f64().unwrap() - 0.5).abs() < 0.01, "{pruned}");
     assert!(pruned["difference"]["top1"]["points"].is_number(), "{pruned}");
     let grouped =
-        folder.json(&words("group sp.syn --data train.txt --bits 4 --layer fc=3 --steps 5 --batch 10 -o sg.syn"));
+        folder.json(&words("group sp.syn --data train.txt --bits 4 --init optimal --fit-images 20 --layer fc=3 --steps 5 --batch 10 -o sg.syn"));
     assert!(grouped["index_bits"].as_f64().unwrap() <= 4.0, "{grouped}");
     let inspected = folder.json(&words("inspect sg.syn"));
     let fc = inspected["rows"].as_array().unwrap().iter().find(|r| r["name"] == "fc").unwrap().clone();
@@ -107,6 +107,10 @@ fn a_caffemodel_is_read_beside_its_prototxt() {
 #[test]
 fn ratios_and_searches_prune_too() {
     let folder = Folder::trained();
+    for how in ["--pattern 1x4", "--spread magnitude", "--spread layer --pattern 1x4"] {
+        let json = folder.json(&words(&format!("prune float.syn --sparsity 0.5 {how} -o p.syn")));
+        assert!((json["sparsity"].as_f64().unwrap() - 0.5).abs() < 0.05, "{how}: {json}");
+    }
     let json = folder.json(&words("prune float.syn --ratio 0.5 --layer fc=1.0 --exclude conv1 -o r.syn"));
     let sparsity = |name: &str| {
         let layers = json["layers"].as_array().unwrap();
@@ -136,6 +140,12 @@ fn a_quantized_network_is_executed_in_integers() {
     folder.ok(&words("classify q.syn val1000.ppm"));
     folder.fails(2, &words("train q.syn --data train.txt -o x.syn"), &["quantized"]);
     folder.ok(&words("quantize float.syn --search --tolerance 10 --data train.txt -o s.syn"));
+    // Compensated rounding, then some steps through the integers.
+    let fitted = "quantize float.syn --data train.txt --fit-images 40 --conv-bits 5 --fc-bits 5 -o fitted.syn";
+    let few = folder.json(&words(fitted));
+    let json = folder.json(&words(&fitted.replace("-o fitted", "--steps 4 --batch 10 -o trained")));
+    assert_eq!(few["layers"], json["layers"], "the formats are the same");
+    assert_ne!(folder.read("fitted.syn"), folder.read("trained.syn"));
 }
 
 #[test]

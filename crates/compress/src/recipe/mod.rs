@@ -18,6 +18,7 @@ use crate::report::{Paper, Stage};
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("paper-vgg16", include_str!("../../../../recipes/paper-vgg16.toml")),
     ("paper-googlenet", include_str!("../../../../recipes/paper-googlenet.toml")),
+    ("eight-bits", include_str!("../../../../recipes/eight-bits.toml")),
 ];
 
 /// Why there is no recipe.
