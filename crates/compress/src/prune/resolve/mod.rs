@@ -8,20 +8,20 @@
 //! layer's zeros either stay where they are or are [chosen anew](Masks::Choose) as the weights move.
 
 pub(super) mod choose;
-
-use std::ops::Range;
+mod wide;
 
 use serde::{Deserialize, Serialize};
 use synapress_model::{Bias, Error, Form, Linear, Net, NodeId, Weights};
 
 pub use choose::{Masks, Score};
 
-use super::{Pattern, Units, weights_of};
+use super::{Pattern, weights_of};
 use crate::layerwise::normal::{self, Kept, Normal};
 use crate::layerwise::problem::SAMPLES;
 use crate::layerwise::samples::Positions;
 use crate::layerwise::study::{Study, dense_layers, fitting};
 use crate::layerwise::walk::Walk;
+use wide::{Block, ROWS};
 
 /// How layers are re-solved.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,8 +91,8 @@ pub struct Resolved {
 /// Time grows with images x positions x inputs of an output; memory with [`Options::memory`] and the samples.
 ///
 /// # Errors
-/// [`ErrorKind::Graph`] when the two networks differ in more than weights, [`ErrorKind::Format`] when the pruned one
-/// is grouped or quantized already, [`ErrorKind::Shape`] when `images` is no whole number of images, and whatever
+/// [`synapress_model::ErrorKind::Graph`] when the two networks differ in more than weights, `Format` when the pruned one
+/// is grouped or quantized already, `Shape` when `images` is no whole number of images, and whatever
 /// [`Net::verify`] finds.
 pub fn resolve(
     float: &Net,
@@ -153,31 +153,6 @@ struct Work<'a> {
     options: &'a Options,
 }
 
-/// Outputs of a wide layer that are solved for at a time.
-const ROWS: usize = 512;
-
-/// How much stronger damping may have to be where there are fewer samples than weights.
-const STRENGTHS: [f64; 4] = [1.0, 10.0, 100.0, 1000.0];
-
-/// What a wide layer reads, `(samples, taps)`, and is to put out, `(samples, outputs)`.
-struct Block<'a> {
-    x: &'a [f32],
-    taps: usize,
-    y: &'a [f32],
-    outputs: usize,
-    has_bias: bool,
-}
-
-impl Block<'_> {
-    /// The problem that some of the samples pose for the first `outputs`.
-    fn normal(&self, samples: Range<usize>, outputs: usize, damping: f64) -> Option<Normal> {
-        let x = self.x[samples.start * self.taps..samples.end * self.taps].to_vec();
-        let y = self.y[samples.start * self.outputs..samples.end * self.outputs].chunks(self.outputs);
-        let y = y.flat_map(|row| &row[..outputs]).copied().collect();
-        Normal::new(x, self.taps, y, outputs, self.has_bias, damping, Kept::Dual)
-    }
-}
-
 impl Work<'_> {
     /// Whether the layer is solved in the dual form.
     fn is_wide(&self) -> bool {
@@ -196,26 +171,6 @@ impl Work<'_> {
         let survivors = (weights.len() - weights.zeros()).div_ceil(self.linear.output.channels);
         let few = samples < SAMPLES * survivors;
         few.then(|| format!("{samples} samples are too few for {survivors} weights of an output"))
-    }
-
-    /// How much stronger damping has to be for weights `(outputs, taps)` of the first outputs that are fitted to three
-    /// quarters of the samples to be the best on the others; `None` when these are best left alone.
-    fn strength(&self, block: &Block<'_>, weights: &[f32], anchor: &[f32], units: &Units) -> Option<f64> {
-        let Options { masks, iterations, damping, .. } = *self.options;
-        let (samples, outputs) = (block.x.len() / block.taps, weights.len() / block.taps);
-        let fitted = samples - samples / 4;
-        let others = block.normal(fitted..samples, outputs, damping)?;
-        let mut best = (others.error(weights), None);
-        for strength in STRENGTHS {
-            let mut solved = weights.to_vec();
-            let normal = block.normal(0..fitted, outputs, damping * strength)?;
-            choose::solve(&normal, &mut solved, anchor, masks, units, iterations);
-            let error = others.error(&solved);
-            if error < best.0 {
-                best = (error, Some(strength));
-            }
-        }
-        best.1
     }
 
     /// Fits the weights of every group to the targets from what the layer reads.
@@ -237,7 +192,7 @@ impl Work<'_> {
                 (block, kept) = (ROWS, Kept::Dual);
                 let block = Block { x: &patches, taps, y: &target, outputs: of_group, has_bias };
                 let rows = first * taps..(first + ROWS.min(of_group)) * taps;
-                let Some(strength) = self.strength(&block, &values[rows.clone()], &anchor[rows], &units) else {
+                let Some(strength) = block.strength(&values[rows.clone()], &anchor[rows], &units, self.options) else {
                     layer.skipped = Some(format!("no fit to a part of {samples} samples is better on the others"));
                     return;
                 };
