@@ -1,5 +1,5 @@
 """What each method is worth on GoogLeNet: plain synapse pruning, grouping and quantization first, then one method more
-with each row. Calibration only, but for the last rows; integers throughout.
+with each row. Calibration only.
 
     python3 benches/ablation/run.py MODELS TRAIN VAL [ROW ...]
 
@@ -37,10 +37,6 @@ STEPS = [
     ("+ ranges of the least squared error", [("quantize", "range", "squared-error")]),
     ("+ optimal k-means", [("group", "init", "optimal")]),
     ("+ groups fitted to layer outputs", [("group", "fit", {"images": 512})]),
-    (
-        "+ 200 steps of distillation through the integers",
-        [("quantize", "retrain", {"steps": 200, "batch": 16, "learning_rate": 1e-3, "temperature": 1.0})],
-    ),
 ]
 
 
