@@ -28,7 +28,7 @@ enum Start {
     /// Drawn far from one another, by the seed (k-means++)
     #[value(name = "kmeans++", alias = "plus-plus")]
     PlusPlus,
-    /// Nowhere: the centroids of the least squared error are computed
+    /// Nowhere: the centroids of the least squared error are computed, which is good with --fit-images alone
     Optimal,
 }
 

@@ -18,7 +18,8 @@ use crate::training::Training;
 /// How the range of a format is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Range {
-    /// The largest magnitude does not saturate
+    /// The largest magnitude does not saturate (Ristretto's rule)
+    #[value(alias = "max")]
     Largest,
     /// The squared error is least; large, rare magnitudes may saturate
     SquaredError,

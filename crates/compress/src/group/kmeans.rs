@@ -21,7 +21,8 @@ pub enum Init {
     /// (k-means++, Arthur and Vassilvitskii 2007), by the seed.
     #[serde(rename = "kmeans++")]
     PlusPlus,
-    /// Nowhere to start from: the centroids of the least squared error are computed.
+    /// Nowhere to start from: the centroids of the least squared error are computed. Of bare weights this gives up the
+    /// large, rare ones, on which outputs hang; it is for weights that count by what their errors cost ([`super::fit`]).
     Optimal,
 }
 

@@ -273,6 +273,7 @@ impl Default for Widths {
 #[serde(rename_all = "kebab-case")]
 pub enum Range {
     /// The largest magnitude does not saturate.
+    #[serde(alias = "max")]
     Largest,
     /// The squared error is least; large, rare magnitudes may saturate.
     #[default]
