@@ -88,6 +88,9 @@ pub struct Training {
     /// Cut training images at the centre, not at random
     #[arg(long)]
     pub no_random_crop: bool,
+    /// Also vary scale, aspect ratio, brightness and colour of training images
+    #[arg(long)]
+    pub strong: bool,
     /// Shift training images at random by up to N pixels
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub shift: u32,
@@ -167,7 +170,8 @@ impl Training {
 
     /// How training images vary.
     pub fn augment(&self) -> Augment {
-        Augment { flip: !self.no_flip, position: !self.no_random_crop, shift: self.shift, ..Augment::default() }
+        let base = if self.strong { Augment::strong() } else { Augment::default() };
+        Augment { flip: !self.no_flip, position: !self.no_random_crop, shift: self.shift, ..base }
     }
 }
 
@@ -181,6 +185,8 @@ mod tests {
         let training = Training { epochs: Some(3), momentum: Some(0.5), ..Training::default() };
         let options = training.options(20, base.clone()).unwrap();
         assert_eq!(options, Options { steps: 8, momentum: 0.5, ..base.clone() });
+        let strong = Training { strong: true, no_flip: true, ..Training::default() }.augment();
+        assert!(!strong.flip && strong.scale[0] < 1.0 && strong.colour > 0.0 && strong.check().is_ok());
         let step = Training { policy: Some(PolicyName::Step), step_size: Some(7), ..Training::default() };
         assert_eq!(step.options(20, base.clone()).unwrap().policy, Policy::Step { gamma: 0.1, every: 7 });
         for wrong in [

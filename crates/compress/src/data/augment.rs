@@ -61,6 +61,12 @@ impl Augment {
         Self { position: true, flip: true, ..Self::default() }
     }
 
+    /// Scale, aspect ratio, brightness and colour vary too: for long training on few images, with a teacher that says
+    /// what each variation is.
+    pub fn strong() -> Self {
+        Self { scale: [0.6, 1.0], aspect: 4.0 / 3.0, brightness: 0.2, colour: 0.1, ..Self::crop_and_flip() }
+    }
+
     /// What one usually wants for small images, such as CIFAR's: a shift and flip.
     pub fn shift_and_flip(shift: u32) -> Self {
         Self { shift, flip: true, ..Self::default() }
