@@ -11,15 +11,13 @@ groups to indices of 5 bits, and quantizes to weights and layer outputs of 8 bit
 
 import copy
 import json
-import os
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parent.parent))
+from compress import build, compress, loss
+
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
 PLAIN = {
     "calibration": {"images": 1000, "augment": True},
@@ -62,23 +60,15 @@ def recipes():
         yield {**copy.deepcopy(recipe), "name": name}
 
 
-def compress(folder, recipe, train, val, report):
-    command = [TARGET / "release/synapress", "compress", folder / "deploy.prototxt", folder / f"{folder.name}.caffemodel"]
-    with tempfile.TemporaryDirectory() as out:
-        command += ["--recipe", recipe, "--data", train, "--val", val, "--mean", "104,117,123", "-o", Path(out) / "net.syn"]
-        subprocess.run([str(c) for c in command], check=True)
-        report.write_bytes((Path(out) / "net.json").read_bytes())
-
-
 def main():
     models, train, val, *rows = sys.argv[1:]
-    subprocess.run(["cargo", "build", "--release", "-q", "-p", "synapress"], cwd=ROOT, check=True)
+    build()
     for number, recipe in enumerate(recipes(), 1):
         if rows and str(number) not in rows:
             continue
         path = HERE / f"{number}.toml"
         path.write_text(toml(recipe))
-        compress(Path(models) / "bvlc_googlenet", path, train, val, HERE / f"{number}.json")
+        compress(Path(models) / "bvlc_googlenet", ["--recipe", path], train, val, HERE / f"{number}.json")
     print("| method | SP: loss of top-1 (95%) | SP+SG+SQ: loss of top-1 (95%) | agrees with float | KL | minutes |")
     print("| --- | --- | --- | --- | --- | --- |")
     for number, (name, _) in enumerate(STEPS, 1):
@@ -86,11 +76,6 @@ def main():
         if not path.exists():
             continue
         pruned, last = json.loads(path.read_text())["rows"][1:]
-
-        def loss(row):
-            low, high = row["loss_of_top1"]["interval"]
-            return f"{row['loss_of_top1']['points']:.2f} ({low:.2f} to {high:.2f})"
-
         print(
             f"| {name} | {loss(pruned)} | {loss(last)} | {last['agreement']:.1f}% | {last['divergence']:.3f} "
             f"| {last['seconds'] / 60:.1f} |"

@@ -8,15 +8,13 @@ reports go to `benches/size/NAME.json`; prints a table of what is there at the e
 """
 
 import json
-import os
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parent.parent))
+from compress import build, compress, loss
+
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 GOOGLENET, SQUEEZENET = "bvlc_googlenet", "squeezenet_v1.1"
 SETTINGS = {
     "googlenet-12": (GOOGLENET, 12),
@@ -27,32 +25,22 @@ SETTINGS = {
 }
 
 
-def compress(folder, ratio, train, val, report):
-    with tempfile.TemporaryDirectory() as out:
-        command = [TARGET / "release/synapress", "compress", folder / "deploy.prototxt", folder / f"{folder.name}.caffemodel"]
-        command += ["--ratio", ratio, "--data", train, "--val", val, "--mean", "104,117,123", "-o", Path(out) / "net.syn"]
-        subprocess.run([str(c) for c in command], check=True)
-        report.write_bytes((Path(out) / "net.json").read_bytes())
-
-
 def main():
     models, train, val, *names = sys.argv[1:]
-    subprocess.run(["cargo", "build", "--release", "-q", "-p", "synapress"], cwd=ROOT, check=True)
+    build()
     for name in names or SETTINGS:
         network, ratio = SETTINGS[name]
-        compress(Path(models) / network, ratio, train, val, HERE / f"{name}.json")
+        compress(Path(models) / network, ["--ratio", ratio], train, val, HERE / f"{name}.json")
     print(f"{'':15}{'ratio':>8}{'bytes':>10}{'loss of top-1':>24}{'agrees %':>10}{'KL':>8}{'zeros %':>9}{'minutes':>9}")
     for name in SETTINGS:
         path = HERE / f"{name}.json"
         if not path.exists():
             continue
         row = json.loads(path.read_text())["rows"][-1]
-        low, high = row["loss_of_top1"]["interval"]
-        loss = f"{row['loss_of_top1']['points']:.2f} ({low:.2f} to {high:.2f})"
         agreement = f"{row['agreement']:.1f}" if row.get("agreement") is not None else ""
         divergence = f"{row['divergence']:.3f}" if row.get("divergence") is not None else ""
         print(
-            f"{name:15}{row['ratio']:8.2f}{row['size_bytes']:10}{loss:>24}{agreement:>10}{divergence:>8}"
+            f"{name:15}{row['ratio']:8.2f}{row['size_bytes']:10}{loss(row):>24}{agreement:>10}{divergence:>8}"
             f"{row['sparsity']:9.1f}{row['seconds'] / 60:9.1f}"
         )
 

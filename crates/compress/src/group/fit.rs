@@ -75,7 +75,6 @@ fn layer(
     options: &Options,
     fit: &Fit,
 ) -> (Weights, f64) {
-    let alive: Vec<bool> = weights.values().iter().map(|&w| w != 0.0).collect();
     let optimum = problem.optimum();
     let sorted = Sorted::weighted(&optimum, &problem.curvatures());
     let k = (1usize << bits) - 1;
@@ -86,14 +85,10 @@ fn layer(
     let price = (fit.price * problem.power) as f32;
     let settle = |table: &[f32]| {
         let lengths = (price > 0.0).then(|| lengths(table, &optimum));
-        let choose = |c: Choice| match alive[c.row * problem.taps + c.tap] {
-            false => 0.0,
-            true => match &lengths {
-                None => nearest(table, c.best),
-                Some(lengths) => cheapest(table, lengths, price, c),
-            },
-        };
-        problem.settle(fit.look.passes, choose)
+        problem.settle(fit.look.passes, |c| match &lengths {
+            None => nearest(table, c.best),
+            Some(lengths) => cheapest(table, lengths, price, c),
+        })
     };
     let width = fit.widths.map(|[conv, fc]| if net.linear(id).is_some_and(|l| l.fully_connected) { fc } else { conv });
     let (table, values) = match width {

@@ -33,14 +33,12 @@ pub(super) fn centroids(data: &Sorted, k: usize, init: Init, iterations: usize, 
         return distinct;
     }
     let start = match init {
-        Init::Linear => linear(data, k),
-        Init::Density => density(data, k),
-        Init::PlusPlus => plus_plus(data, k, seed),
-        Init::Optimal => Vec::new(),
+        Init::Linear => cut(data, &linear(data, k)),
+        Init::Density => cut(data, &density(data, k)),
+        Init::PlusPlus => cut(data, &plus_plus(data, k, seed)),
+        Init::Optimal => optimal::cuts(data, k),
     };
-    let first = if init == Init::Optimal { optimal::cuts(data, k) } else { cut(data, &start) };
-    let mut centres = start;
-    let mut cuts = filled(data, first, k);
+    let (mut centres, mut cuts) = (Vec::new(), filled(data, start, k));
     for _ in 0..iterations {
         means(data, &cuts, &mut centres);
         let next = filled(data, cut(data, &centres), k);

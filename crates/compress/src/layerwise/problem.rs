@@ -19,6 +19,8 @@ pub(crate) struct Problem {
     pub taps: usize,
     /// Squared error of constant outputs, over all groups: what errors are relative to.
     pub power: f64,
+    /// For each weight whether it may be other than zero; absent where all may.
+    alive: Option<Vec<bool>>,
 }
 
 pub(crate) struct Part {
@@ -76,7 +78,7 @@ impl Problem {
         id: NodeId,
         linear: &Linear,
         weights: &Weights,
-        alive: Option<&[bool]>,
+        alive: Option<Vec<bool>>,
         damping: f64,
         most_taps: usize,
     ) -> Option<Self> {
@@ -94,15 +96,15 @@ impl Problem {
             let range = first * taps..(first + of_group) * taps;
             let anchor = &values[range.clone()];
             let mut optimum = anchor.to_vec();
-            let alive = alive.map_or_else(|| vec![true; anchor.len()], |alive| alive[range.clone()].to_vec());
-            let unknowns = alive.iter().filter(|&&a| a).count().div_ceil(of_group);
+            let mask = alive.as_ref().map_or_else(|| vec![true; anchor.len()], |alive| alive[range.clone()].to_vec());
+            let unknowns = mask.iter().filter(|&&m| m).count().div_ceil(of_group);
             if !wide && samples >= SAMPLES * unknowns {
-                normal.solve(&mut optimum, &alive, anchor, ITERATIONS);
+                normal.solve(&mut optimum, &mask, anchor, ITERATIONS);
             }
             let factor = if wide { None } else { Some(Factor::new(&normal)?) };
             parts.push(Part { factor, normal, optimum, range });
         }
-        Some(Self { power: parts.iter().map(|p| p.normal.power()).sum(), parts, taps })
+        Some(Self { power: parts.iter().map(|p| p.normal.power()).sum(), parts, taps, alive })
     }
 
     /// The best weights, of all groups one after another.
@@ -135,13 +137,14 @@ impl Problem {
         (0..self.taps).map(mean).collect()
     }
 
-    /// Settles all weights one after another as `choose` says, then changes single ones in `passes` over them as long as
-    /// that helps. The choice names rows of the whole layer.
+    /// Settles all weights that may be other than zero one after another as `choose` says, then changes single ones in
+    /// `passes` over them as long as that helps.
     pub fn settle(&self, passes: usize, choose: impl Fn(Choice) -> f32 + Sync) -> Vec<f32> {
         let mut values = vec![0.0; self.parts.iter().map(|p| p.range.len()).sum()];
         for part in &self.parts {
             let first = part.range.start / self.taps;
-            let choose = |c: Choice| choose(Choice { row: c.row + first, ..c });
+            let may = |c: Choice| self.alive.as_ref().is_none_or(|alive| alive[(first + c.row) * self.taps + c.tap]);
+            let choose = |c: Choice| if may(c) { choose(c) } else { 0.0 };
             let values = &mut values[part.range.clone()];
             part.sweep(values, choose);
             part.descend(values, passes, choose);
@@ -224,7 +227,7 @@ pub(crate) fn settle_layers(
         let problem = match linear.taps() <= look.most_taps {
             true => {
                 let alive: Vec<bool> = weights.values().iter().map(|&w| w != 0.0).collect();
-                Problem::new(study, walk, id, linear, weights, Some(&alive), look.damping, look.most_taps)
+                Problem::new(study, walk, id, linear, weights, Some(alive), look.damping, look.most_taps)
             }
             false => None,
         };

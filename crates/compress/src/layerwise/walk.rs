@@ -97,8 +97,8 @@ impl<'g> Walk<'g> {
         &mut self.outputs[id]
     }
 
-    /// Runs a node with its weights, if it has any, over all images and drops what nobody reads any more. Does nothing for the input and for nodes
-    /// that the class scores do not need.
+    /// Runs a node with its weights, if it has any, over all images and drops what nobody reads any more. Does nothing
+    /// for the input and for nodes that the class scores do not need.
     pub fn run(&mut self, id: NodeId, weights: Option<&Weights>) {
         let node = self.graph.node(id);
         if !self.needed[id] || node.inputs.is_empty() {

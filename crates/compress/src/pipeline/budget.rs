@@ -87,7 +87,11 @@ impl Job<'_> {
         let scales = self.scales("scales-2", bench, At::Price(coarse.price, &scales))?;
         let found = self.search_price("fine", bench, budget, judge, &scales, Some(coarse.price))?;
         let coded = self.priced("fine", bench, &scales, found.price)?;
-        let mut made = self.quantize("quantized", &coded, net, &budget.quantize(), &budget.retrain)?;
+        // The search has these integers, and for points their evaluation, already.
+        let plain = integers("fine", found.price);
+        let steps = budget.retrain.steps.unwrap_or(0);
+        let mut name = if steps > 0 { "quantized" } else { plain.as_str() };
+        let mut made = self.quantize(name, &coded, net, &budget.quantize(), &budget.retrain)?;
         let mut effort = effort(Effort::Calibration, std::slice::from_ref(&budget.retrain));
         let too_large = |net: &Net| -> Result<bool, Error> {
             let Goal::Bytes(bytes) = budget.goal else { return Ok(false) };
@@ -95,14 +99,15 @@ impl Job<'_> {
         };
         if effort == Effort::Retrained && too_large(&made)? {
             // Other biases and centroids can take more bytes than there was room left for.
-            made = self.quantize("not-retrained", &coded, net, &budget.quantize(), &Retrain::default())?;
+            name = &plain;
+            made = self.quantize(name, &coded, net, &budget.quantize(), &Retrain::default())?;
             effort = Effort::Calibration;
         }
         let seconds = self.work.value("seconds", || Ok(clock.elapsed().as_secs_f64()))?;
         let grouped = self.measure_against("coded", &coded, validation, Some(&baseline))?;
         let coded = Made { net: coded, effort: Effort::Calibration, seconds };
         rows.push(self.row(Stage::PrunedGrouped, &coded, &grouped, net, Some(&baseline))?);
-        let evaluation = self.measure_against("quantized", &made, validation, Some(&baseline))?;
+        let evaluation = self.measure_against(name, &made, validation, Some(&baseline))?;
         let made = Made { net: made, effort, seconds };
         rows.push(self.row(Stage::All, &made, &evaluation, net, Some(&baseline))?);
         let report = Report {
@@ -121,12 +126,8 @@ impl Job<'_> {
 
     fn scales(&mut self, name: &str, bench: &mut Bench<'_>, at: At<'_>) -> Result<Scales, Error> {
         self.work.value(name, || {
-            let (all, mut done) = (bench.layers(), 0);
-            Ok(bench.measure(at, &mut |layer| {
-                done += 1;
-                // It is done soon; whoever wants to stop is asked again before the next stage.
-                let _ = self.tell("measuring sensitivity", done, all, format!("layers, {layer}"));
-            })?)
+            let mut told = self.layers_told("measuring sensitivity", bench.layers());
+            Ok(bench.measure(at, &mut |layer| told(layer))?)
         })
     }
 
@@ -134,12 +135,10 @@ impl Job<'_> {
     fn priced(&mut self, name: &str, bench: &mut Bench<'_>, scales: &Scales, price: f64) -> Result<Net, Error> {
         let work = self.work;
         work.stage(&format!("{name}-{price:e}"), || {
-            let (all, mut done) = (bench.layers(), 0);
+            let doing = format!("coding at a price of {price:.2e}");
+            let mut told = self.layers_told(&doing, bench.layers());
             let priced = bench.compress(scales, price, &mut |layer| {
-                done += 1;
-                let remark = format!("layers, {}: {:.2} bits a weight", layer.name, layer.bits);
-                // As above.
-                let _ = self.tell(&format!("coding at a price of {price:.2e}"), done, all, remark);
+                told(&format!("{}: {:.2} bits a weight", layer.name, layer.bits));
             })?;
             Ok(priced.net)
         })
@@ -175,7 +174,7 @@ impl Job<'_> {
             let (work, number) = (self.work, passes.len() + 1);
             let pass: Pass = work.value(&format!("{name}-pass-{number}"), || {
                 let coded = self.priced(name, bench, scales, price)?;
-                let integers = format!("{name}-{price:e}-integers");
+                let integers = integers(name, price);
                 let made = self.quantize(&integers, &coded, bench.net(), &budget.quantize(), &Retrain::default())?;
                 let bytes = code::encode(&made, &code::Options::default())?.len() as u64;
                 let mut remark = format!("passes, {price:.2e}: {bytes} bytes");
@@ -205,4 +204,9 @@ impl Job<'_> {
             Error::Settings(message.to_owned())
         })
     }
+}
+
+/// What the integers of a pass at a price are kept as.
+fn integers(search: &str, price: f64) -> String {
+    format!("{search}-{price:e}-integers")
 }

@@ -64,6 +64,16 @@ impl Job<'_> {
         }
     }
 
+    /// What is to be called with each of `all` layers when it is done. A request to stop waits: the layers are done soon,
+    /// and whoever wants to stop is asked again before the next stage.
+    pub(super) fn layers_told(&mut self, doing: &str, all: usize) -> impl FnMut(&str) {
+        let mut done = 0;
+        move |layer| {
+            done += 1;
+            let _ = self.tell(doing, done, all, format!("layers, {layer}"));
+        }
+    }
+
     /// Up to `most` images of calibration, spread over the set and prepared, `(n, C, H, W)`, and their labels.
     ///
     /// # Errors

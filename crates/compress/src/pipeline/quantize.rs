@@ -51,12 +51,8 @@ impl Job<'_> {
 
     fn compensate(&mut self, net: &Net, float: &Net, settings: &Quantize, fit: &Fit) -> Result<Net, Error> {
         let (images, _) = self.images(fit.images, net.graph.shape(net.graph.input()?))?;
-        let (all, mut done) = (net.synaptic().len(), 0);
-        Ok(quantize::compensate(float, net, &images, &options(settings), &fit.into(), &mut |layer| {
-            done += 1;
-            // It is done soon; whoever wants to stop is asked again before the next stage.
-            let _ = self.tell("rounding weights", done, all, format!("layers, {layer}"));
-        })?)
+        let mut told = self.layers_told("rounding weights", net.synaptic().len());
+        Ok(quantize::compensate(float, net, &images, &options(settings), &fit.into(), &mut told)?)
     }
 
     fn integers(&mut self, name: &str, net: &Net, settings: &Quantize) -> Result<Net, Error> {

@@ -77,12 +77,8 @@ impl Job<'_> {
         let options = prune::sensitivity::Options { pattern, ..settings.into() };
         let measured: prune::sensitivity::Sensitivity = self.work.value("sensitivity", || {
             let (images, _) = self.images(settings.images, net.graph.shape(net.graph.input()?))?;
-            let (all, mut done) = (net.synaptic().len(), 0);
-            Ok(prune::sensitivity::measure(net, &images, &options, &mut |curve| {
-                done += 1;
-                // It is done soon; whoever wants to stop is asked again before the next stage.
-                let _ = self.tell("measuring sensitivity", done, all, format!("layers, {}", curve.name));
-            })?)
+            let mut told = self.layers_told("measuring sensitivity", net.synaptic().len());
+            Ok(prune::sensitivity::measure(net, &images, &options, &mut |curve| told(&curve.name))?)
         })?;
         for target in targets {
             let spread = measured.target(target.sparsity)?;
@@ -135,13 +131,9 @@ impl Job<'_> {
         options: &resolve::Options,
     ) -> Result<Net, Error> {
         let (images, _) = self.images(images, pruned.graph.shape(pruned.graph.input()?))?;
-        let (all, mut done) = (pruned.synaptic().len(), 0);
         let doing = format!("re-solving {name}");
-        let resolved = resolve::resolve(float, pruned, &images, options, &mut |layer| {
-            done += 1;
-            // It is done soon; whoever wants to stop is asked again before the next stage.
-            let _ = self.tell(&doing, done, all, format!("layers, {}", layer.name));
-        })?;
+        let mut told = self.layers_told(&doing, pruned.synaptic().len());
+        let resolved = resolve::resolve(float, pruned, &images, options, &mut |layer| told(&layer.name))?;
         Ok(resolved.net)
     }
 
@@ -197,12 +189,10 @@ impl Job<'_> {
     ) -> Result<Net, Error> {
         let (images, _) = self.images(fit.images, net.graph.shape(net.graph.input()?))?;
         let how = group::fit::Fit { look: fit.into(), widths, price: fit.price };
-        let (all, mut done) = (net.synaptic().len(), 0);
+        let mut told = self.layers_told("fitting groups", net.synaptic().len());
         Ok(group::fit::fit(float, net, &images, options, &how, &mut |layer| {
-            done += 1;
             let remark = layer.error.map_or(String::new(), |e| format!(": {:.3}% error", 100.0 * e));
-            // It is done soon; whoever wants to stop is asked again before the next stage.
-            let _ = self.tell("fitting groups", done, all, format!("layers, {}{remark}", layer.name));
+            told(&format!("{}{remark}", layer.name));
         })?)
     }
 }

@@ -5,7 +5,6 @@
 use synapress_model::{Bias, Error, Fixed, Form, Net};
 
 use super::Options;
-use crate::layerwise::factor::Choice;
 use crate::layerwise::problem::{Look, settle_layers};
 
 /// A dense or pruned network whose weights are values of codes of the bit widths that it is to be quantized with, and
@@ -28,16 +27,9 @@ pub fn compensate(
         progress(&net.graph.node(id).name);
         let mut next = weights.clone();
         let Some(problem) = problem else { return Ok(next) };
-        let alive: Vec<bool> = weights.values().iter().map(|&w| w != 0.0).collect();
         let largest = problem.optimum().iter().fold(0.0f32, |m, w| m.max(w.abs()));
-        let rounded = |format: Fixed| {
-            problem.settle(look.passes, |c: Choice| match alive[c.row * problem.taps + c.tap] {
-                true => format.value(format.quantize(c.best)),
-                false => 0.0,
-            })
-        };
         let tried = Fixed::candidates(options.weight_bits(net, id), largest).map(|format| {
-            let values = rounded(format);
+            let values = problem.settle(look.passes, |c| format.value(format.quantize(c.best)));
             (problem.error(&values), values)
         });
         if let Some((_, values)) = tried.min_by(|a, b| a.0.total_cmp(&b.0)) {

@@ -1,0 +1,28 @@
+"""What benchmarks of whole compressions share: one run of `synapress compress`, and its loss as text."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+
+
+def build():
+    subprocess.run(["cargo", "build", "--release", "-q", "-p", "synapress"], cwd=ROOT, check=True)
+
+
+def compress(folder, how, train, val, report):
+    """Compresses the network of a folder as the arguments `how` say and writes the report."""
+    command = [TARGET / "release/synapress", "compress", folder / "deploy.prototxt", folder / f"{folder.name}.caffemodel"]
+    with tempfile.TemporaryDirectory() as out:
+        command += [*how, "--data", train, "--val", val, "--mean", "104,117,123", "-o", Path(out) / "net.syn"]
+        subprocess.run([str(c) for c in command], check=True)
+        report.write_bytes((Path(out) / "net.json").read_bytes())
+
+
+def loss(row):
+    """The loss of top-1 of a row of a report, with its interval."""
+    low, high = row["loss_of_top1"]["interval"]
+    return f"{row['loss_of_top1']['points']:.2f} ({low:.2f} to {high:.2f})"
