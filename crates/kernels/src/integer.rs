@@ -18,13 +18,16 @@ pub use pack::{Layout, Weights, interleave};
 
 /// A way to multiply that this processor has: a value of it is the proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kernel(Variant);
+pub struct Kernel(Set);
 
+/// A set of instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Variant {
+pub(crate) enum Set {
     Plain,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni,
     #[cfg(target_arch = "x86_64")]
     Avx512,
     #[cfg(target_arch = "x86_64")]
@@ -35,14 +38,17 @@ impl Kernel {
     /// Every kernel that this processor can run, the fastest last.
     pub fn available() -> Vec<Self> {
         #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "other processors have one kernel"))]
-        let mut kernels = vec![Self(Variant::Plain)];
+        let mut kernels = vec![Self(Set::Plain)];
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {
-            kernels.push(Self(Variant::Avx2));
+            kernels.push(Self(Set::Avx2));
+            if std::arch::is_x86_feature_detected!("avxvnni") {
+                kernels.push(Self(Set::AvxVnni));
+            }
             if std::arch::is_x86_feature_detected!("avx512bw") && std::arch::is_x86_feature_detected!("avx512f") {
-                kernels.push(Self(Variant::Avx512));
+                kernels.push(Self(Set::Avx512));
                 if std::arch::is_x86_feature_detected!("avx512vnni") {
-                    kernels.push(Self(Variant::Vnni));
+                    kernels.push(Self(Set::Vnni));
                 }
             }
         }
@@ -51,70 +57,77 @@ impl Kernel {
 
     /// The fastest that this processor can run.
     pub fn best() -> Self {
-        Self::available().pop().unwrap_or(Self(Variant::Plain))
+        Self::available().pop().unwrap_or(Self(Set::Plain))
     }
 
     /// What it is called.
     pub fn name(self) -> &'static str {
         match self.0 {
-            Variant::Plain => "plain",
+            Set::Plain => "plain",
             #[cfg(target_arch = "x86_64")]
-            Variant::Avx2 => "AVX2",
+            Set::Avx2 => "AVX2",
             #[cfg(target_arch = "x86_64")]
-            Variant::Avx512 => "AVX-512",
+            Set::AvxVnni => "AVX-VNNI",
             #[cfg(target_arch = "x86_64")]
-            Variant::Vnni => "AVX-512 VNNI",
+            Set::Avx512 => "AVX-512",
+            #[cfg(target_arch = "x86_64")]
+            Set::Vnni => "AVX-512 VNNI",
         }
+    }
+
+    /// Its instructions, which this processor has.
+    pub(crate) fn set(self) -> Set {
+        self.0
     }
 
     /// Columns of a panel ([`interleave`]).
     pub fn width(self) -> usize {
         match self.0 {
-            Variant::Plain => plain::WIDTH,
+            Set::Plain => plain::WIDTH,
             #[cfg(target_arch = "x86_64")]
-            Variant::Avx2 => x86::WIDTH_AVX2,
+            Set::Avx2 | Set::AvxVnni => x86::WIDTH_AVX2,
             #[cfg(target_arch = "x86_64")]
-            Variant::Avx512 | Variant::Vnni => x86::WIDTH_AVX512,
+            Set::Avx512 | Set::Vnni => x86::WIDTH_AVX512,
         }
     }
 
     /// The most rows of a tile.
     fn height(self) -> usize {
         match self.0 {
-            Variant::Plain => 4,
+            Set::Plain => 4,
             #[cfg(target_arch = "x86_64")]
-            Variant::Avx2 => 4,
+            Set::Avx2 | Set::AvxVnni => 4,
             #[cfg(target_arch = "x86_64")]
-            Variant::Avx512 | Variant::Vnni => 8,
+            Set::Avx512 | Set::Vnni => 8,
         }
     }
 
     /// Multiplies a block of `height` rows, `[pair][height][2]`, by a panel, `[pair][width][2]`, run by run.
     fn tile(self, height: usize, rows: &[i16], panel: &[i16], ends: &[u32], tile: &mut Tile) {
         match self.0 {
-            Variant::Plain => plain::tile(height, rows, panel, ends, tile),
+            Set::Plain => plain::tile(height, rows, panel, ends, tile),
             #[cfg(target_arch = "x86_64")]
             // Safety: the variant exists only where the processor has the features.
-            Variant::Avx2 => unsafe { x86::tile_avx2(height, rows, panel, ends, tile) },
+            Set::Avx2 | Set::AvxVnni => unsafe { x86::tile_avx2(height, rows, panel, ends, tile) },
             #[cfg(target_arch = "x86_64")]
             // Safety: likewise.
-            Variant::Avx512 => unsafe { x86::tile_avx512(height, rows, panel, ends, tile) },
+            Set::Avx512 => unsafe { x86::tile_avx512(height, rows, panel, ends, tile) },
             #[cfg(target_arch = "x86_64")]
             // Safety: likewise.
-            Variant::Vnni => unsafe { x86::tile_vnni(height, rows, panel, ends, tile) },
+            Set::Vnni => unsafe { x86::tile_vnni(height, rows, panel, ends, tile) },
         }
     }
 
     /// Runs loops with this kernel's instructions.
-    fn run<L: Loops>(self, loops: L) -> L::Output {
+    pub(crate) fn run<L: Loops>(self, loops: L) -> L::Output {
         match self.0 {
-            Variant::Plain => loops.run(),
+            Set::Plain => loops.run(),
             #[cfg(target_arch = "x86_64")]
             // Safety: the variant exists only where the processor has the features.
-            Variant::Avx2 => unsafe { x86::run_avx2(loops) },
+            Set::Avx2 | Set::AvxVnni => unsafe { x86::run_avx2(loops) },
             #[cfg(target_arch = "x86_64")]
             // Safety: likewise.
-            Variant::Avx512 | Variant::Vnni => unsafe { x86::run_avx512(loops) },
+            Set::Avx512 | Set::Vnni => unsafe { x86::run_avx512(loops) },
         }
     }
 }
@@ -148,7 +161,7 @@ fn whole(low: i32, high: i32) -> i64 {
 }
 
 /// Plain loops that are compiled once more for each kernel's instructions; `run` must be always inlined.
-trait Loops {
+pub(crate) trait Loops {
     /// What they find.
     type Output;
     /// Runs them.

@@ -5,6 +5,7 @@
 //! gradients can be checked in double precision through the same layer code.
 //! This is the only crate of the project in which `unsafe` is allowed.
 
+pub mod blocked;
 pub mod columns;
 pub mod integer;
 pub mod real;

@@ -1,0 +1,45 @@
+//! Layers of one image in the channel-blocked layout ([`Place`]): what a session runs from one layer to the next without
+//! rearranging anything.
+//!
+//! Lanes of a vector are neighbouring positions of a map, and a lane's 32 bits are the channels of a cell, whose
+//! products one instruction adds up. Stride 1 is all there is: a map that is read at another stride is first taken
+//! apart into [`phases`]. Results are those of the definition in plain loops, bit for bit.
+
+mod finish;
+mod lanes;
+pub mod phases;
+mod place;
+mod plain;
+mod planes;
+pub mod pooling;
+mod run;
+mod stores;
+mod sums;
+mod team;
+#[cfg(test)]
+mod tests;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+pub use finish::{Finish, Stage};
+pub use place::{Buffer, Cell, Place};
+pub use sums::{Layer, Sums};
+pub use team::Team;
+
+use crate::integer::{Kernel, Set};
+
+/// The loops of a kernel for one kind of cell.
+fn loops(kernel: Kernel, cell: Cell) -> &'static run::Loops {
+    let [bytes, words] = match kernel.set() {
+        Set::Plain => [&plain::BYTES, &plain::WORDS],
+        #[cfg(target_arch = "x86_64")]
+        Set::Avx2 => [&x86::AVX2_BYTES, &x86::AVX2_WORDS],
+        #[cfg(target_arch = "x86_64")]
+        Set::AvxVnni => [&x86::AVX_VNNI_BYTES, &x86::AVX_VNNI_WORDS],
+        #[cfg(target_arch = "x86_64")]
+        Set::Avx512 => [&x86::AVX512_BYTES, &x86::AVX512_WORDS],
+        #[cfg(target_arch = "x86_64")]
+        Set::Vnni => [&x86::VNNI_BYTES, &x86::VNNI_WORDS],
+    };
+    if cell == Cell::Bytes { bytes } else { words }
+}

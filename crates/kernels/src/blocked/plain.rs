@@ -1,0 +1,122 @@
+//! Loops for any processor, and what the others must equal.
+
+use super::lanes::{Dot, Lanes, bytes, words};
+use super::run::loops;
+
+const LANES: usize = 4;
+
+pub(super) struct Plain;
+
+fn map2(a: [i32; LANES], b: [i32; LANES], f: impl Fn(i32, i32) -> i32) -> [i32; LANES] {
+    std::array::from_fn(|i| f(a[i], b[i]))
+}
+
+impl Lanes for Plain {
+    const LANES: usize = LANES;
+    type V = [i32; LANES];
+
+    #[inline(always)]
+    unsafe fn splat(x: i32) -> Self::V {
+        [x; LANES]
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const u32) -> Self::V {
+        // Safety: the caller's.
+        unsafe { from.cast::<Self::V>().read_unaligned() }
+    }
+    #[inline(always)]
+    unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
+        map2(a, b, i32::wrapping_add)
+    }
+    #[inline(always)]
+    unsafe fn or(a: Self::V, b: Self::V) -> Self::V {
+        map2(a, b, |a, b| a | b)
+    }
+    #[inline(always)]
+    unsafe fn and(a: Self::V, b: Self::V) -> Self::V {
+        map2(a, b, |a, b| a & b)
+    }
+    #[inline(always)]
+    unsafe fn min(a: Self::V, b: Self::V) -> Self::V {
+        map2(a, b, i32::min)
+    }
+    #[inline(always)]
+    unsafe fn max(a: Self::V, b: Self::V) -> Self::V {
+        map2(a, b, i32::max)
+    }
+    #[inline(always)]
+    unsafe fn right(a: Self::V, shift: u32) -> Self::V {
+        a.map(|a| a >> shift)
+    }
+    #[inline(always)]
+    unsafe fn left(a: Self::V, shift: u32) -> Self::V {
+        a.map(|a| a << shift)
+    }
+    #[inline(always)]
+    unsafe fn store(a: Self::V, to: *mut u32, mask: u32) {
+        for (i, a) in a.into_iter().enumerate().filter(|(i, _)| mask >> i & 1 == 1) {
+            // Safety: the caller's, for lanes in the mask.
+            unsafe { to.wrapping_add(i).write(a as u32) }
+        }
+    }
+}
+
+/// Implements [`Dot`] by the product of two cells.
+macro_rules! dot {
+    ($name:ident, $arrange:path, $product:path) => {
+        pub(super) struct $name;
+
+        impl Dot for $name {
+            type L = Plain;
+            type Act = [u32; LANES];
+            type Weight = [u32; LANES];
+            const WORDS: usize = 1;
+
+            fn arrange(weights: [i16; 4]) -> [u32; 2] {
+                $arrange(weights)
+            }
+            #[inline(always)]
+            unsafe fn acts(from: *const u32) -> Self::Act {
+                // Safety: the caller's.
+                unsafe { from.cast::<Self::Act>().read_unaligned() }
+            }
+            #[inline(always)]
+            unsafe fn act(from: *const u32) -> Self::Act {
+                // Safety: the caller's.
+                unsafe { [from.read(); LANES] }
+            }
+            #[inline(always)]
+            unsafe fn weight(from: *const u32) -> Self::Weight {
+                // Safety: the caller's.
+                unsafe { [from.read(); LANES] }
+            }
+            #[inline(always)]
+            unsafe fn weights(from: *const u32) -> Self::Weight {
+                // Safety: the caller's.
+                unsafe { from.cast::<Self::Weight>().read_unaligned() }
+            }
+            #[inline(always)]
+            unsafe fn dot(sum: [i32; LANES], act: Self::Act, weight: Self::Weight) -> [i32; LANES] {
+                std::array::from_fn(|i| sum[i].wrapping_add($product(act[i], weight[i])))
+            }
+        }
+    };
+}
+
+#[inline(always)]
+fn product_of_bytes(act: u32, weight: u32) -> i32 {
+    let (act, weight) = (act.to_le_bytes(), weight.to_le_bytes());
+    (0..4).map(|i| i32::from(act[i]) * i32::from(weight[i] as i8)).sum()
+}
+
+#[inline(always)]
+fn product_of_words(act: u32, weight: u32) -> i32 {
+    let half = |x: u32, i: u32| i32::from((x >> (16 * i)) as i16);
+    (half(act, 0) * half(weight, 0)).wrapping_add(half(act, 1) * half(weight, 1))
+}
+
+dot!(Bytes, bytes, product_of_bytes);
+dot!(Words, words, product_of_words);
+
+loops!(BYTES, Bytes, , 4, 2, 4);
+loops!(WORDS, Words, , 4, 2, 4);

@@ -1,0 +1,279 @@
+//! Weighted sums arranged for a kernel: for each block of outputs the cells that it reads, and their weights.
+//!
+//! A block lists the cells that any of its outputs has a weight for, as offsets from the cell of an output's own
+//! position, so that convolution of any window, dilation and number of groups is one loop. Where few weights of a
+//! block are not zero every output has a list of its own.
+
+use std::ops::Range;
+
+use super::finish::Finish;
+use super::place::{Cell, Place};
+use super::stores::Stores;
+use super::{Team, loops, run};
+use crate::integer::Kernel;
+
+/// A layer: what is multiplied, and where inputs and outputs lie.
+#[derive(Clone, Debug)]
+pub struct Layer<'a> {
+    /// The input.
+    pub input: Place,
+    /// The output.
+    pub output: Place,
+    /// For each tap of the window its row and column, counted from the output's position in the input.
+    pub taps: &'a [[isize; 2]],
+    /// Groups that inputs and outputs are split into.
+    pub groups: usize,
+    /// Weights, `[outputs][inputs / groups][taps]`.
+    pub weights: &'a [i16],
+    /// The smallest and the largest code of the input; 0 lies between them.
+    pub range: [i64; 2],
+}
+
+/// The weighted sums of one layer.
+#[derive(Clone, Debug)]
+pub struct Sums {
+    pub(super) loops: &'static run::Loops,
+    pub(super) input: Place,
+    pub(super) output: Place,
+    pub(super) finish: Finish,
+    pub(super) form: Form,
+    /// Offsets of the cells that are read.
+    pub(super) lists: Vec<u32>,
+    /// Weights in the order of their use.
+    pub(super) weights: Vec<u32>,
+    /// How many cells of the input are there for the loops to read.
+    reach: usize,
+    /// Multiply-accumulates that the loops do, those with padding included.
+    work: u64,
+}
+
+/// What the lanes of a vector are.
+#[derive(Clone, Debug)]
+pub(super) enum Form {
+    /// Positions.
+    Positions { blocks: Vec<Block>, stores: Stores },
+    /// Outputs; there is a single position.
+    Outputs { blocks: Vec<Block> },
+}
+
+/// Outputs that are computed together.
+#[derive(Clone, Debug)]
+pub(super) struct Block {
+    /// The first of them.
+    pub first: usize,
+    /// How many there are.
+    pub count: usize,
+    /// Their number with those that only fill up; for a form of outputs, vectors of them.
+    pub rows: usize,
+    /// One list for all, or one for each of four.
+    pub lists: Lists,
+    /// Where its weights begin.
+    pub weights: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Lists {
+    Shared(Range<usize>),
+    Own([Range<usize>; 4]),
+}
+
+/// Outputs of a block whose outputs have lists of their own.
+const OWN: usize = 4;
+
+/// What a step of a list of one's own costs against an output's share of a shared one: activations are loaded for one
+/// output alone. Measured.
+const OWN_COST: f64 = 1.6;
+
+/// Weights of some outputs by cell: `[cell][output]`.
+struct Cells {
+    offsets: Vec<u32>,
+    weights: Vec<Vec<[i16; 4]>>,
+}
+
+impl Cells {
+    /// The cells that outputs read.
+    fn new(layer: &Layer<'_>, outputs: Range<usize>) -> Self {
+        let (place, each) = (&layer.input, layer.input.cell.channels());
+        let inputs = place.channels / layer.groups;
+        let of_group = layer.output.channels / layer.groups;
+        let first = |o: usize| o / of_group * inputs;
+        let planes = first(outputs.start) / each..(first(outputs.end - 1) + inputs).div_ceil(each);
+        let (mut cells, taps) = (Self { offsets: Vec::new(), weights: Vec::new() }, layer.taps.len());
+        for (t, [dy, dx]) in layer.taps.iter().enumerate() {
+            for plane in planes.clone() {
+                let weight = |o: usize, c: usize| {
+                    let input = (plane * each + c).wrapping_sub(first(o));
+                    if c < each && input < inputs { layer.weights[(o * inputs + input) * taps + t] } else { 0 }
+                };
+                let cell = |o: usize| std::array::from_fn(|c| weight(o, c));
+                let weights: Vec<[i16; 4]> = outputs.clone().map(cell).collect();
+                if weights.iter().any(|w| *w != [0; 4]) {
+                    let pixel = place.lead as isize + dy * place.pitch as isize + dx;
+                    cells.offsets.push((plane * place.plane + pixel as usize) as u32);
+                    cells.weights.push(weights);
+                }
+            }
+        }
+        cells
+    }
+
+    /// Cells that an output has weights for.
+    fn used(&self, output: usize) -> usize {
+        self.weights.iter().filter(|w| w[output] != [0; 4]).count()
+    }
+}
+
+impl Sums {
+    /// Arranges a layer; `None` when 32 bits do not hold a sum or a weight does not fit its cell.
+    ///
+    /// # Panics
+    /// When there are not as many weights as the layer has, a tap lies outside the input and its border, or a row of positions is longer
+    /// than one of the input with its border.
+    pub fn new(kernel: Kernel, layer: &Layer<'_>, finish: Finish) -> Option<Self> {
+        let loops = loops(kernel, layer.input.cell);
+        let (outputs, taps) = (layer.output.channels, layer.taps.len());
+        let row = layer.input.channels / layer.groups * taps;
+        assert_eq!(layer.weights.len(), outputs * row, "{outputs} outputs of {row} weights");
+        check_taps(layer);
+        let bytes = layer.input.cell == Cell::Bytes;
+        if bytes && layer.weights.iter().any(|w| i8::try_from(*w).is_err()) {
+            return None;
+        }
+        let finish = finish.prepared(layer)?;
+        let one = layer.output.size == [1, 1];
+        let mut sums = Self {
+            loops,
+            input: layer.input,
+            output: layer.output,
+            finish,
+            form: Form::Outputs { blocks: Vec::new() },
+            lists: Vec::new(),
+            weights: Vec::new(),
+            reach: 0,
+            work: 0,
+        };
+        let mut blocks = Vec::new();
+        sums.form = if one {
+            sums.add_outputs(layer, &mut blocks);
+            Form::Outputs { blocks }
+        } else {
+            sums.add_positions(layer, &mut blocks);
+            Form::Positions { blocks, stores: Stores::new(layer, loops.lanes) }
+        };
+        let lanes = match &sums.form {
+            Form::Positions { stores, .. } => stores.vectors() * loops.lanes,
+            Form::Outputs { .. } => 1,
+        };
+        let farthest = sums.lists.iter().max().copied().unwrap_or(0) as usize;
+        sums.reach = layer.input.start + farthest + lanes;
+        Some(sums)
+    }
+
+    fn add_positions(&mut self, layer: &Layer<'_>, blocks: &mut Vec<Block>) {
+        let (most, outputs) = (self.loops.rows, layer.output.channels);
+        let mut first = 0;
+        while first < outputs {
+            let count = (outputs - first).min(most);
+            let rows = if count > OWN { most } else { OWN };
+            let range = first..first + count;
+            let cells = Cells::new(layer, range.clone());
+            let own: usize = (0..count).map(|r| cells.used(r)).sum();
+            if (own as f64) * OWN_COST < (cells.offsets.len() * rows) as f64 {
+                for first in range.step_by(OWN) {
+                    let count = (outputs - first).min(OWN);
+                    self.add_own(&Cells::new(layer, first..first + count), first, count, blocks);
+                }
+            } else {
+                self.add_shared(&cells, first, count, rows, blocks);
+            }
+            first += count;
+        }
+    }
+
+    fn add_shared(&mut self, cells: &Cells, first: usize, count: usize, rows: usize, blocks: &mut Vec<Block>) {
+        let (list, weights) = (self.lists.len(), self.weights.len());
+        self.lists.extend(&cells.offsets);
+        for of_cell in &cells.weights {
+            for r in 0..rows {
+                let cell = (self.loops.arrange)(of_cell.get(r).copied().unwrap_or_default());
+                self.weights.extend(&cell[..self.loops.words]);
+            }
+        }
+        self.work += (cells.offsets.len() * rows) as u64;
+        blocks.push(Block { first, count, rows, lists: Lists::Shared(list..self.lists.len()), weights });
+    }
+
+    fn add_own(&mut self, cells: &Cells, first: usize, count: usize, blocks: &mut Vec<Block>) {
+        let weights = self.weights.len();
+        let lists = std::array::from_fn(|r| {
+            let start = self.lists.len();
+            for (offset, of_cell) in cells.offsets.iter().zip(&cells.weights) {
+                let Some(&cell) = of_cell.get(r).filter(|w| **w != [0; 4]) else { continue };
+                self.lists.push(*offset);
+                self.weights.extend(&(self.loops.arrange)(cell)[..self.loops.words]);
+                self.work += 1;
+            }
+            start..self.lists.len()
+        });
+        blocks.push(Block { first, count, rows: OWN, lists: Lists::Own(lists), weights });
+    }
+
+    fn add_outputs(&mut self, layer: &Layer<'_>, blocks: &mut Vec<Block>) {
+        let (lanes, outputs) = (self.loops.lanes, layer.output.channels);
+        let mut first = 0;
+        while first < outputs {
+            let rows = if outputs - first >= run::VECTORS * lanes { run::VECTORS } else { 1 };
+            let count = (outputs - first).min(rows * lanes);
+            let cells = Cells::new(layer, first..first + count);
+            let (list, weights) = (self.lists.len(), self.weights.len());
+            self.lists.extend(&cells.offsets);
+            for of_cell in &cells.weights {
+                for lanes in (0..rows).map(|v| v * lanes..(v + 1) * lanes) {
+                    let arranged = lanes.map(|o| (self.loops.arrange)(of_cell.get(o).copied().unwrap_or_default()));
+                    let arranged: Vec<[u32; 2]> = arranged.collect();
+                    for word in 0..self.loops.words {
+                        self.weights.extend(arranged.iter().map(|cell| cell[word]));
+                    }
+                }
+            }
+            self.work += (cells.offsets.len() * rows * lanes) as u64;
+            blocks.push(Block { first, count, rows, lists: Lists::Shared(list..self.lists.len()), weights });
+            first += count;
+        }
+    }
+
+    /// Computes the output's codes from the input's. What is not a pixel of the output stays as it is.
+    ///
+    /// # Panics
+    /// When a buffer is shorter than its place says.
+    pub fn run(&self, input: &[u32], output: &mut [u32], team: &Team) {
+        assert!(input.len() >= self.reach, "the input has {} cells, {} are read", input.len(), self.reach);
+        assert!(output.len() >= self.output.end(), "the output has {} cells", output.len());
+        run::run(self, input, output, team);
+    }
+
+    /// Cells of weights that are multiplied for each position or, at a single one, for all outputs: what skipped zeros
+    /// save.
+    pub fn steps(&self) -> u64 {
+        self.work
+    }
+
+    /// Bytes of the arranged weights.
+    pub fn bytes(&self) -> usize {
+        (self.weights.len() + self.lists.len()) * 4
+    }
+}
+
+/// Refuses taps outside the border, and rows of positions that are longer than the input's.
+fn check_taps(layer: &Layer<'_>) {
+    let ([height, width], place) = (layer.output.size, &layer.input);
+    assert!(width <= place.pitch, "{width} positions in rows of {} cells", place.pitch);
+    for &[dy, dx] in layer.taps {
+        for axis in 0..2 {
+            let (d, positions) = ([dy, dx][axis], [height, width][axis]);
+            let (size, border) = (place.size[axis], place.border[axis]);
+            let inside = d + border as isize >= 0 && d + positions as isize <= (size + border) as isize;
+            assert!(inside, "tap {d} of axis {axis} leaves {size} pixels with a border of {border}");
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Vectors of x86-64: AVX2, AVX-VNNI, AVX-512 and AVX-512 VNNI.
+
+use std::arch::x86_64::*;
+
+use super::lanes::{Dot, Lanes, bytes, halves, words};
+use super::run::loops;
+
+pub(super) struct Avx2;
+pub(super) struct Avx512;
+
+impl Lanes for Avx2 {
+    const LANES: usize = 8;
+    type V = __m256i;
+
+    #[inline(always)]
+    unsafe fn splat(x: i32) -> __m256i {
+        // Safety: the caller's, here and below.
+        unsafe { _mm256_set1_epi32(x) }
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const u32) -> __m256i {
+        unsafe { _mm256_loadu_si256(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: __m256i, b: __m256i) -> __m256i {
+        unsafe { _mm256_add_epi32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn or(a: __m256i, b: __m256i) -> __m256i {
+        unsafe { _mm256_or_si256(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn and(a: __m256i, b: __m256i) -> __m256i {
+        unsafe { _mm256_and_si256(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn min(a: __m256i, b: __m256i) -> __m256i {
+        unsafe { _mm256_min_epi32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn max(a: __m256i, b: __m256i) -> __m256i {
+        unsafe { _mm256_max_epi32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn right(a: __m256i, shift: u32) -> __m256i {
+        unsafe { _mm256_sra_epi32(a, _mm_cvtsi32_si128(shift as i32)) }
+    }
+    #[inline(always)]
+    unsafe fn left(a: __m256i, shift: u32) -> __m256i {
+        unsafe { _mm256_sll_epi32(a, _mm_cvtsi32_si128(shift as i32)) }
+    }
+    #[inline(always)]
+    unsafe fn store(a: __m256i, to: *mut u32, mask: u32) {
+        unsafe {
+            if mask & 0xff == 0xff {
+                return _mm256_storeu_si256(to.cast(), a);
+            }
+            let bits = _mm256_set_epi32(128, 64, 32, 16, 8, 4, 2, 1);
+            let chosen = _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(mask as i32), bits), bits);
+            _mm256_maskstore_epi32(to.cast(), chosen, a);
+        }
+    }
+}
+
+impl Lanes for Avx512 {
+    const LANES: usize = 16;
+    type V = __m512i;
+
+    #[inline(always)]
+    unsafe fn splat(x: i32) -> __m512i {
+        unsafe { _mm512_set1_epi32(x) }
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const u32) -> __m512i {
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn add(a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_add_epi32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn or(a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_or_si512(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn and(a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_and_si512(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn min(a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_min_epi32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn max(a: __m512i, b: __m512i) -> __m512i {
+        unsafe { _mm512_max_epi32(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn right(a: __m512i, shift: u32) -> __m512i {
+        unsafe { _mm512_sra_epi32(a, _mm_cvtsi32_si128(shift as i32)) }
+    }
+    #[inline(always)]
+    unsafe fn left(a: __m512i, shift: u32) -> __m512i {
+        unsafe { _mm512_sll_epi32(a, _mm_cvtsi32_si128(shift as i32)) }
+    }
+    #[inline(always)]
+    unsafe fn store(a: __m512i, to: *mut u32, mask: u32) {
+        unsafe {
+            if mask == 0xffff {
+                return _mm512_storeu_si512(to.cast(), a);
+            }
+            _mm512_mask_storeu_epi32(to.cast(), mask as u16, a);
+        }
+    }
+}
+
+/// A way to add up products whose weights are as wide as the activations.
+macro_rules! direct {
+    ($name:ident, $lanes:ident, $v:ty, $arrange:path, $dot:expr) => {
+        pub(super) struct $name;
+
+        impl Dot for $name {
+            type L = $lanes;
+            type Act = $v;
+            type Weight = $v;
+            const WORDS: usize = 1;
+
+            fn arrange(weights: [i16; 4]) -> [u32; 2] {
+                $arrange(weights)
+            }
+            #[inline(always)]
+            unsafe fn acts(from: *const u32) -> $v {
+                unsafe { $lanes::load(from) }
+            }
+            #[inline(always)]
+            unsafe fn act(from: *const u32) -> $v {
+                unsafe { $lanes::splat(from.cast::<i32>().read()) }
+            }
+            #[inline(always)]
+            unsafe fn weight(from: *const u32) -> $v {
+                unsafe { $lanes::splat(from.cast::<i32>().read()) }
+            }
+            #[inline(always)]
+            unsafe fn weights(from: *const u32) -> $v {
+                unsafe { $lanes::load(from) }
+            }
+            #[inline(always)]
+            unsafe fn dot(sum: $v, act: $v, weight: $v) -> $v {
+                unsafe { $dot(sum, act, weight) }
+            }
+        }
+    };
+}
+
+/// Bytes as two vectors of 16 bits, channels of even and of odd number: exact without an instruction for bytes (the one
+/// that multiplies bytes saturates).
+macro_rules! halved {
+    ($name:ident, $lanes:ident, $v:ty, $splat:ident, $and:ident, $shift:ident, $madd:ident, $add:ident) => {
+        pub(super) struct $name;
+
+        impl Dot for $name {
+            type L = $lanes;
+            type Act = [$v; 2];
+            type Weight = [$v; 2];
+            const WORDS: usize = 2;
+
+            fn arrange(weights: [i16; 4]) -> [u32; 2] {
+                halves(weights)
+            }
+            #[inline(always)]
+            unsafe fn acts(from: *const u32) -> [$v; 2] {
+                unsafe {
+                    let cells = $lanes::load(from);
+                    [$and(cells, $splat(0xff)), $shift::<8>(cells)]
+                }
+            }
+            #[inline(always)]
+            unsafe fn act(from: *const u32) -> [$v; 2] {
+                unsafe {
+                    let cell = from.read();
+                    let even = $lanes::splat((cell & 0x00ff_00ff) as i32);
+                    [even, $lanes::splat((cell >> 8 & 0x00ff_00ff) as i32)]
+                }
+            }
+            #[inline(always)]
+            unsafe fn weight(from: *const u32) -> [$v; 2] {
+                unsafe { [$lanes::splat(from.cast::<i32>().read()), $lanes::splat(from.cast::<i32>().add(1).read())] }
+            }
+            #[inline(always)]
+            unsafe fn weights(from: *const u32) -> [$v; 2] {
+                unsafe { [$lanes::load(from), $lanes::load(from.add($lanes::LANES))] }
+            }
+            #[inline(always)]
+            unsafe fn dot(sum: $v, act: [$v; 2], weight: [$v; 2]) -> $v {
+                unsafe { $add(sum, $add($madd(act[0], weight[0]), $madd(act[1], weight[1]))) }
+            }
+        }
+    };
+}
+
+#[inline(always)]
+unsafe fn pairs_avx2(sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
+    unsafe { _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)) }
+}
+
+#[inline(always)]
+unsafe fn pairs_avx512(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
+    unsafe { _mm512_add_epi32(sum, _mm512_madd_epi16(a, b)) }
+}
+
+halved!(
+    Avx2Bytes, Avx2, __m256i, _mm256_set1_epi16, _mm256_and_si256, _mm256_srli_epi16, _mm256_madd_epi16,
+    _mm256_add_epi32
+);
+halved!(
+    Avx512Bytes, Avx512, __m512i, _mm512_set1_epi16, _mm512_and_si512, _mm512_srli_epi16, _mm512_madd_epi16,
+    _mm512_add_epi32
+);
+direct!(Avx2Words, Avx2, __m256i, words, pairs_avx2);
+direct!(AvxVnniBytes, Avx2, __m256i, bytes, _mm256_dpbusd_avx_epi32);
+direct!(AvxVnniWords, Avx2, __m256i, words, _mm256_dpwssd_avx_epi32);
+direct!(Avx512Words, Avx512, __m512i, words, pairs_avx512);
+direct!(VnniBytes, Avx512, __m512i, bytes, _mm512_dpbusd_epi32);
+direct!(VnniWords, Avx512, __m512i, words, _mm512_dpwssd_epi32);
+
+loops!(AVX2_BYTES, Avx2Bytes, "avx2", 4, 2, 4);
+loops!(AVX2_WORDS, Avx2Words, "avx2", 4, 3, 6);
+loops!(AVX_VNNI_BYTES, AvxVnniBytes, "avx2,avxvnni", 4, 3, 6);
+loops!(AVX_VNNI_WORDS, AvxVnniWords, "avx2,avxvnni", 4, 3, 6);
+loops!(AVX512_BYTES, Avx512Bytes, "avx512f,avx512bw", 8, 2, 6);
+loops!(AVX512_WORDS, Avx512Words, "avx512f,avx512bw", 8, 3, 6);
+loops!(VNNI_BYTES, VnniBytes, "avx512f,avx512bw,avx512vnni", 8, 3, 6);
+loops!(VNNI_WORDS, VnniWords, "avx512f,avx512bw,avx512vnni", 8, 3, 6);
