@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
 use crate::linear::{IntegerWeights, Linear};
 use crate::shape::Shape;
+use crate::structure::Structure;
 use crate::weights::WeightShape;
 
 /// A layer kind: its names and how its attributes are read. The list of all is [`crate::layers::LAYERS`].
@@ -256,6 +257,11 @@ pub trait Layer: Float<f32> + Float<f64> + Debug + Send + Sync {
     /// The table of integers that its integer form reads, for these formats; empty when it needs none.
     fn table(&self, _inputs: &[Fixed], _output: Fixed, _shapes: &[Shape]) -> Vec<i16> {
         Vec::new()
+    }
+
+    /// What its integer form does, for runtimes that can do the same faster.
+    fn structure(&self, _inputs: &[Shape]) -> Structure {
+        Structure::Other
     }
 
     /// Refuses formats, weights or tables that its integer form could not compute without overflow.

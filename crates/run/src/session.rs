@@ -5,21 +5,25 @@
 //! Only a softmax at the end is floating point.
 
 mod definition;
+mod linear;
 mod memory;
-mod product;
+mod planar;
+mod plan;
+mod step;
 
 use std::sync::Arc;
 
+use synapress_kernels::blocked::{Buffer, Team};
 use synapress_kernels::integer::Kernel;
-use synapress_model::layer::{Memo, Scratch};
+use synapress_model::layer::{Memo, Scratch, front};
 use synapress_model::linear::IntegerWeights;
-use synapress_model::{Error, ErrorKind, Fixed, Forward, Graph, IntegerForward, Mode, Net, NodeId, Shape};
+use synapress_model::{Error, ErrorKind, Fixed, Forward, Graph, Mode, Net, NodeId, Shape};
 
 pub use definition::definition;
 
 use crate::session::definition::integers;
-use crate::session::memory::Memory;
-use crate::session::product::{Buffers, Product};
+use crate::session::plan::{Given, Plan};
+use crate::session::step::{Map, Step};
 
 /// A quantized network, ready to run. Clones share the weights and have buffers of their own, one for each thread.
 ///
@@ -34,6 +38,7 @@ use crate::session::product::{Buffers, Product};
 #[derive(Debug)]
 pub struct Session {
     program: Arc<Program>,
+    team: Arc<Team>,
     state: State,
 }
 
@@ -41,41 +46,29 @@ pub struct Session {
 #[derive(Debug)]
 struct Program {
     graph: Graph,
+    kernel: Kernel,
     steps: Vec<Step>,
-    memory: Memory,
+    /// Cells of each buffer.
+    lengths: Vec<usize>,
     input: NodeId,
+    input_map: Map,
     input_format: Fixed,
-    /// The last node in integers and its format.
+    /// The last node in integers, its map and its format.
     scores: NodeId,
+    scores_map: Map,
     scores_format: Fixed,
     /// The softmax behind it.
     softmax: Option<NodeId>,
 }
 
-/// One node's work.
-#[derive(Debug)]
-struct Step {
-    node: NodeId,
-    input_shapes: Vec<Shape>,
-    input_formats: Vec<Fixed>,
-    output_format: Fixed,
-    table: Vec<i16>,
-    work: Work,
-}
-
-#[derive(Debug)]
-enum Work {
-    /// As the layer defines it.
-    Layer(Option<IntegerWeights>),
-    /// Weighted sums by the kernels.
-    Product(Box<Product>),
-}
-
 /// What each session owns. Grows during the first run.
 #[derive(Debug, Default)]
 struct State {
-    buffers: Vec<Vec<i16>>,
-    columns: Buffers,
+    buffers: Vec<Buffer>,
+    scratch: step::Scratch,
+    /// The image's codes.
+    image: Vec<i16>,
+    codes: Vec<i16>,
     scores: Vec<f32>,
     probabilities: Vec<f32>,
     softmax: Option<(Memo<f32>, Scratch<f32>)>,
@@ -83,7 +76,7 @@ struct State {
 
 impl Clone for Session {
     fn clone(&self) -> Self {
-        Self { program: Arc::clone(&self.program), state: State::default() }
+        Self { program: Arc::clone(&self.program), team: Arc::clone(&self.team), state: State::default() }
     }
 }
 
@@ -102,7 +95,19 @@ impl Session {
     /// # Errors
     /// As [`Session::new`].
     pub fn with_kernel(net: &Net, kernel: Kernel) -> Result<Self, Error> {
-        Ok(Self { program: Arc::new(Program::new(net, kernel)?), state: State::default() })
+        Ok(Self { program: Arc::new(Program::new(net, kernel)?), team: Arc::default(), state: State::default() })
+    }
+
+    /// Lets so many threads work on an image together, this one and others that stay for the session and its later
+    /// clones. The results are the same.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { team: Arc::new(Team::new(threads)), ..self }
+    }
+
+    /// The kernel that it runs on.
+    pub fn kernel(&self) -> Kernel {
+        self.program.kernel
     }
 
     /// Shape of the input image.
@@ -132,18 +137,19 @@ impl Session {
             let message = format!("the image has {} values, the network takes {shape} ({})", image.len(), shape.len());
             return Err(Error::new(ErrorKind::Shape, message));
         }
-        state.buffers.resize_with(program.memory.lengths.len(), Vec::new);
-        for (buffer, &len) in state.buffers.iter_mut().zip(&program.memory.lengths) {
-            buffer.resize(len, 0);
-        }
-        let input = &mut state.buffers[program.memory.buffer[program.input]];
-        input.iter_mut().zip(image).for_each(|(q, &x)| *q = program.input_format.quantize(x));
+        state.buffers.resize_with(program.lengths.len(), Buffer::default);
+        state.buffers.iter_mut().zip(&program.lengths).for_each(|(buffer, &len)| buffer.reserve(len));
+        let codes = front(&mut state.image, image.len());
+        codes.iter_mut().zip(image).for_each(|(q, &x)| *q = program.input_format.quantize(x));
+        program.input_map.place.pack(codes, state.buffers[program.input_map.buffer].cells_mut());
         for step in &program.steps {
-            step.run(program, state).map_err(|e| e.at_layer(&program.graph.node(step.node).name))?;
+            step.run(&program.graph, &mut state.buffers, &mut state.scratch, &self.team)
+                .map_err(|e| e.at_layer(&program.graph.node(step.node).name))?;
         }
-        let codes = program.codes(&state.buffers);
+        state.codes.resize(program.graph.shape(program.scores).len(), 0);
+        program.scores_map.place.unpack(state.buffers[program.scores_map.buffer].cells(), &mut state.codes);
         state.scores.clear();
-        state.scores.extend(codes.iter().map(|&q| program.scores_format.value(q)));
+        state.scores.extend(state.codes.iter().map(|&q| program.scores_format.value(q)));
         match program.softmax {
             None => Ok(&state.scores),
             Some(id) => Ok(program.probabilities(id, state)),
@@ -153,8 +159,7 @@ impl Session {
     /// The integer scores of the last run and their format: what the probabilities are made of. Empty before the
     /// first run.
     pub fn codes(&self) -> (&[i16], Fixed) {
-        let codes = if self.state.buffers.is_empty() { &[] } else { self.program.codes(&self.state.buffers) };
-        (codes, self.program.scores_format)
+        (&self.state.codes, self.program.scores_format)
     }
 }
 
@@ -169,39 +174,41 @@ impl Program {
         }
         let softmax = graph.node(output).layer.loss_weight().map(|_| output);
         let scores = softmax.map_or(output, |id| graph.node(id).inputs[0]);
-        let memory = Memory::new(&graph, &formats.outputs, &needed, input, scores);
-        let mut steps = Vec::new();
+        let integer: Vec<bool> = (0..needed.len()).map(|id| needed[id] && Some(id) != softmax).collect();
+        let mut weights: Vec<Option<IntegerWeights>> = Vec::new();
         for (id, node) in graph.nodes().iter().enumerate() {
-            if !needed[id] || id == input || Some(id) == softmax || memory.alias[id] {
-                continue;
-            }
             let fault = |e: Error| e.at_layer(&node.name);
-            if node.layer.loss_weight().is_some() {
+            if integer[id] && node.layer.loss_weight().is_some() {
                 let message = "a softmax is supported at the end of a quantized network alone";
                 return Err(fault(Error::new(ErrorKind::Unsupported, message)));
             }
-            let input_formats: Vec<Fixed> = node.inputs.iter().map(|&i| formats.outputs[i]).collect();
-            let output_format = formats.outputs[id];
-            let weights = net.weights[id].as_ref().map(IntegerWeights::of).transpose().map_err(fault)?;
-            let product = match (net.linear(id), &weights) {
-                (Some(g), Some(w)) => Product::new(kernel, g, w, input_formats[0], output_format),
-                _ => None,
-            };
-            steps.push(Step {
-                node: id,
-                input_shapes: graph.input_shapes(id),
-                input_formats,
-                output_format,
-                table: formats.tables[id].clone(),
-                work: product.map_or(Work::Layer(weights), |p| Work::Product(Box::new(p))),
-            });
+            let own = net.weights[id].as_ref().filter(|_| integer[id]);
+            weights.push(own.map(IntegerWeights::of).transpose().map_err(fault)?);
         }
-        let (input_format, scores_format) = (formats.outputs[input], formats.outputs[scores]);
-        Ok(Self { graph, steps, memory, input, input_format, scores, scores_format, softmax })
-    }
-
-    fn codes<'a>(&self, buffers: &'a [Vec<i16>]) -> &'a [i16] {
-        self.memory.of(self.scores, &self.graph, buffers)
+        let outputs = &formats.outputs;
+        let given = Given { graph: &graph, formats: outputs, weights: &weights, needed: integer, input, scores };
+        let plan = Plan::new(&given);
+        let step = |planned: &plan::Planned| {
+            let (table, weights) = (&formats.tables[planned.node], weights[planned.node].take());
+            Step::new(kernel, &graph, outputs, table, weights, &plan, planned)
+        };
+        let steps = plan.steps.iter().map(step).collect();
+        let (input_format, scores_format) = (outputs[input], outputs[scores]);
+        let (input_map, scores_map) = (plan.map(input), plan.map(plan.same[scores]));
+        let lengths = plan.lengths;
+        Ok(Self {
+            graph,
+            kernel,
+            steps,
+            lengths,
+            input,
+            input_map,
+            input_format,
+            scores,
+            scores_map,
+            scores_format,
+            softmax,
+        })
     }
 
     fn probabilities<'a>(&self, id: NodeId, state: &'a mut State) -> &'a [f32] {
@@ -221,48 +228,5 @@ impl Program {
             mode: Mode::Infer,
         });
         &state.probabilities
-    }
-}
-
-/// Up to this many inputs of a node are listed without an allocation.
-const FEW: usize = 8;
-
-impl Step {
-    fn run(&self, program: &Program, state: &mut State) -> Result<(), Error> {
-        let node = program.graph.node(self.node);
-        let output_shape = program.graph.shape(self.node);
-        let at = program.memory.buffer[self.node];
-        let mut buffer = std::mem::take(&mut state.buffers[at]);
-        let output = &mut buffer[..output_shape.len()];
-        let input = |id: NodeId| program.memory.of(id, &program.graph, &state.buffers);
-        let result = match &self.work {
-            Work::Product(product) => {
-                product.run(input(node.inputs[0]), output, &mut state.columns);
-                Ok(())
-            }
-            Work::Layer(weights) => {
-                let mut few: [&[i16]; FEW] = [&[]; FEW];
-                let many: Vec<&[i16]>;
-                let inputs = if node.inputs.len() <= FEW {
-                    few.iter_mut().zip(&node.inputs).for_each(|(slot, &id)| *slot = input(id));
-                    &few[..node.inputs.len()]
-                } else {
-                    many = node.inputs.iter().map(|&id| input(id)).collect();
-                    &many
-                };
-                node.layer.forward_integer(IntegerForward {
-                    inputs,
-                    input_shapes: &self.input_shapes,
-                    input_formats: &self.input_formats,
-                    output,
-                    output_shape,
-                    output_format: self.output_format,
-                    weights: weights.as_ref(),
-                    table: &self.table,
-                })
-            }
-        };
-        state.buffers[at] = buffer;
-        result
     }
 }

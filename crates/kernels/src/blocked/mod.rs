@@ -7,6 +7,7 @@
 
 mod finish;
 mod lanes;
+mod normalization;
 pub mod phases;
 mod place;
 mod plain;
@@ -22,6 +23,7 @@ mod tests;
 mod x86;
 
 pub use finish::{Finish, Stage};
+pub use normalization::Normalization;
 pub use place::{Buffer, Cell, Place};
 pub use sums::{Layer, Sums};
 pub use team::Team;

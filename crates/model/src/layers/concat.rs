@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
 use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer};
 use crate::shape::Shape;
+use crate::structure::Structure;
 
 pub(super) const KIND: Kind = Kind {
     name: "Concat",
@@ -57,6 +58,10 @@ impl Layer for Concat {
             channels = channels.saturating_add(shape.channels);
         }
         Shape::new(channels, first.height, first.width)
+    }
+
+    fn structure(&self, _inputs: &[Shape]) -> Structure {
+        Structure::Concatenation
     }
 
     fn forward_integer(&self, io: IntegerForward<'_>) -> Result<(), Error> {

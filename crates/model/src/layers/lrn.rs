@@ -12,6 +12,7 @@ use crate::fixed::Fixed;
 use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, LANES, Lane, Layer, Mode, front};
 use crate::linear::IntegerWeights;
 use crate::shape::Shape;
+use crate::structure::Structure;
 
 pub(super) const KIND: Kind = Kind {
     name: "LRN",
@@ -89,6 +90,13 @@ impl Layer for Lrn {
         super::only(inputs)
     }
 
+    fn structure(&self, _inputs: &[Shape]) -> Structure {
+        if self.within_channel {
+            return Structure::Other;
+        }
+        Structure::Normalization { channels: self.local_size }
+    }
+
     /// See [`Lrn::multipliers`].
     fn table(&self, inputs: &[Fixed], _output: Fixed, _shapes: &[Shape]) -> Vec<i16> {
         inputs.first().map(|&format| self.multipliers(format)).unwrap_or_default()
@@ -129,7 +137,7 @@ impl Layer for Lrn {
                 }
             }
             for ((out, &q), &sum) in output.iter_mut().zip(plane(c)).zip(&sums) {
-                let (factor, scale) = unpack(io.table[place(sum)]);
+                let (factor, scale) = multiplier(io.table[place(sum)]);
                 let value = round_shift(i64::from(q) * factor, scale + shift);
                 *out = saturate(value, to.bits, to.signed) as i16;
             }
@@ -179,8 +187,8 @@ fn pack(value: f64) -> i16 {
     (((scale + 32.0) as u16) << 9 | (factor as u16 - 512)) as i16
 }
 
-/// The multiplier of an entry and the right shift after it.
-fn unpack(entry: i16) -> (i64, i32) {
+/// The multiplier of an entry of a layer's table ([`Lrn::multipliers`]) and the right shift after it.
+pub fn multiplier(entry: i16) -> (i64, i32) {
     let bits = entry as u16;
     (i64::from(bits & 511) + 512, i32::from(bits >> 9) - 32)
 }

@@ -32,7 +32,7 @@ pub use eltwise::{Eltwise, Operation};
 pub use flatten::Flatten;
 pub use inner_product::InnerProduct;
 pub use input::Input;
-pub use lrn::Lrn;
+pub use lrn::{Lrn, multiplier};
 pub use pooling::{Method, Pooling};
 pub use power::Power;
 pub use prelu::PRelu;

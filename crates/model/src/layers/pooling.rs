@@ -1,6 +1,7 @@
 //! Pooling: the maximum or the mean of a sliding window, with Caffe's rules of size and padding.
 
 use rayon::prelude::*;
+use synapress_kernels::blocked::pooling::Windows;
 use synapress_kernels::real::Real;
 use synapress_kernels::scalar::{round_shift, saturate};
 use synapress_kernels::wide;
@@ -10,6 +11,7 @@ use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer, Mode};
 use crate::shape::Shape;
+use crate::structure::Structure;
 
 pub(super) const KIND: Kind = Kind {
     name: "Pooling",
@@ -144,6 +146,12 @@ impl Layer for Pooling {
         let input = super::only(inputs)?;
         let [y, x] = self.axes(input)?;
         Shape::new(input.channels, y.positions, x.positions)
+    }
+
+    fn structure(&self, inputs: &[Shape]) -> Structure {
+        let (Method::Max, Some(input)) = (self.method, inputs.first()) else { return Structure::Other };
+        let kernel = if self.global { input.size() } else { self.kernel };
+        Structure::Largest(Windows { kernel, stride: self.stride, pad: self.pad })
     }
 
     fn keeps_format(&self) -> bool {

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::fixed::Fixed;
 use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer};
 use crate::shape::Shape;
+use crate::structure::Structure;
 
 pub(super) const KIND: Kind = Kind {
     name: "ReLU",
@@ -52,6 +53,10 @@ impl Layer for Relu {
     fn in_place(&self) -> bool {
         // The backward pass tells the sides apart by the sign of the output, which a negative slope would lose.
         self.negative_slope >= 0.0
+    }
+
+    fn structure(&self, _inputs: &[Shape]) -> Structure {
+        if SLOPE.quantize(self.negative_slope) == 0 { Structure::Rectifier } else { Structure::Other }
     }
 
     fn forward_integer(&self, io: IntegerForward<'_>) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! Convolution and fully connected layers by the integer kernels.
+//! Convolution and fully connected layers whose sums need more than 32 bits, on codes `(C, H, W)`.
 
 use std::ops::Range;
 

@@ -1,0 +1,213 @@
+//! One step of a session: what is prepared for it, and how it runs.
+
+use synapress_kernels::blocked::pooling::{Windows, largest};
+use synapress_kernels::blocked::{Buffer, Cell, Normalization, Place, Stage, Team};
+use synapress_kernels::integer::Kernel;
+use synapress_kernels::scalar::round_shift;
+use synapress_model::layer::front;
+use synapress_model::layers::multiplier;
+use synapress_model::linear::IntegerWeights;
+use synapress_model::{Error, Fixed, Graph, IntegerForward, NodeId, Shape};
+
+use super::linear::Product;
+use super::planar;
+use super::plan::{Plan, Planned, Way, stage};
+
+/// A step, ready to run.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub node: NodeId,
+    inputs: Vec<Map>,
+    output: Map,
+    work: Work,
+    name: &'static str,
+}
+
+/// A map and the buffer that it lies in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Map {
+    pub buffer: usize,
+    pub place: Place,
+}
+
+#[derive(Debug)]
+enum Work {
+    Product(Box<Product>),
+    Largest(Kernel, Windows),
+    Normalization(Kernel, Box<Normalization>),
+    Definition(Box<Definition>),
+}
+
+/// A layer as it defines itself, on codes `(C, H, W)`.
+#[derive(Debug)]
+struct Definition {
+    input_shapes: Vec<Shape>,
+    input_formats: Vec<Fixed>,
+    output_shape: Shape,
+    output_format: Fixed,
+    weights: Option<IntegerWeights>,
+    table: Vec<i16>,
+    /// Weighted sums that 32 bits do not hold, by kernels that add up 64.
+    product: Option<planar::Product>,
+    /// What follows the layer's own requantization.
+    later: Vec<Stage>,
+}
+
+/// Working space of steps.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    apart: Buffer,
+    codes: Vec<Vec<i16>>,
+    result: Vec<i16>,
+    columns: planar::Buffers,
+}
+
+impl Step {
+    /// Prepares a step of a plan. `formats` and `tables` are those of the nodes.
+    pub fn new(
+        kernel: Kernel,
+        graph: &Graph,
+        formats: &[Fixed],
+        table: &[i16],
+        weights: Option<IntegerWeights>,
+        plan: &Plan,
+        planned: &Planned,
+    ) -> Self {
+        let id = planned.node;
+        let input_formats: Vec<Fixed> = graph.node(id).inputs.iter().map(|&i| formats[i]).collect();
+        let inputs: Vec<Map> = planned.inputs.iter().map(|&map| plan.map(map)).collect();
+        let output = plan.map(planned.output);
+        let (from, to) = (input_formats[0], formats[id]);
+        let ready = match (planned.way, &weights) {
+            (Way::Sums(g), Some(w)) => {
+                let places = [inputs[0].place, output.place];
+                Product::new(kernel, &g, w, places, [from, to], &planned.later)
+                    .map(|p| Work::Product(Box::new(p)))
+            }
+            (Way::Largest(windows), _) => Some(Work::Largest(kernel, windows)),
+            (Way::Normalization(channels), _) if inputs[0].place.cell == Cell::Bytes => {
+                let Stage { shift, low, high } = stage(from.frac.into(), to);
+                let entries: Vec<(i32, i32)> = table
+                    .iter()
+                    .map(|&entry| multiplier(entry))
+                    .map(|(factor, scale)| (factor as i32, scale + shift))
+                    .collect();
+                Normalization::new(channels, &entries, [low, high])
+                    .map(|n| Work::Normalization(kernel, Box::new(n)))
+            }
+            _ => None,
+        };
+        let work = ready.unwrap_or_else(|| {
+            let product = match (planned.way, &weights) {
+                (Way::Sums(g), Some(w)) => planar::Product::new(kernel, g, w, from, to),
+                _ => None,
+            };
+            Work::Definition(Box::new(Definition {
+                input_shapes: graph.input_shapes(id),
+                input_formats,
+                output_shape: graph.shape(id),
+                output_format: to,
+                weights,
+                table: table.to_vec(),
+                product,
+                later: planned.later.clone(),
+            }))
+        });
+        let name = graph.node(id).layer.kind().name;
+        Self { node: id, inputs, output, work, name }
+    }
+
+    /// Runs it on a session's buffers.
+    pub fn run(
+        &self,
+        graph: &Graph,
+        buffers: &mut [Buffer],
+        scratch: &mut Scratch,
+        team: &Team,
+    ) -> Result<(), Error> {
+        let mut own = std::mem::take(&mut buffers[self.output.buffer]);
+        let (from, to) = (self.inputs[0], &self.output.place);
+        let input = buffers[from.buffer].cells();
+        let output = own.cells_mut();
+        let result = match &self.work {
+            Work::Product(product) => {
+                product.run([&from.place, to], input, output, &mut scratch.apart, team);
+                Ok(())
+            }
+            Work::Largest(kernel, windows) => {
+                largest(*kernel, windows, &from.place, input, to, output, team);
+                Ok(())
+            }
+            Work::Normalization(kernel, normalization) => {
+                normalization.run(*kernel, &from.place, input, to, output, team);
+                Ok(())
+            }
+            Work::Definition(definition) => {
+                let Scratch { codes, result, columns, .. } = scratch;
+                codes.resize_with(codes.len().max(self.inputs.len()), Vec::new);
+                for (map, (codes, shape)) in self.inputs.iter().zip(codes.iter_mut().zip(&definition.input_shapes)) {
+                    map.place.unpack(buffers[map.buffer].cells(), front(codes, shape.len()));
+                }
+                let done = definition.run(graph, self.node, codes, result, columns);
+                to.pack(result, output);
+                done
+            }
+        };
+        buffers[self.output.buffer] = own;
+        result
+    }
+}
+
+/// Up to this many inputs of a node are listed without an allocation.
+const FEW: usize = 8;
+
+impl Definition {
+    fn run(
+        &self,
+        graph: &Graph,
+        id: NodeId,
+        codes: &[Vec<i16>],
+        result: &mut Vec<i16>,
+        columns: &mut planar::Buffers,
+    ) -> Result<(), Error> {
+        result.resize(self.output_shape.len(), 0);
+        let input = |i: usize| &codes[i][..self.input_shapes[i].len()];
+        if let Some(product) = &self.product {
+            product.run(input(0), result, columns);
+        } else {
+            let count = self.input_shapes.len();
+            let mut few: [&[i16]; FEW] = [&[]; FEW];
+            let many: Vec<&[i16]>;
+            let inputs = if count <= FEW {
+                few.iter_mut().enumerate().take(count).for_each(|(i, slot)| *slot = input(i));
+                &few[..count]
+            } else {
+                many = (0..count).map(input).collect();
+                &many
+            };
+            graph.node(id).layer.forward_integer(IntegerForward {
+                inputs,
+                input_shapes: &self.input_shapes,
+                input_formats: &self.input_formats,
+                output: result,
+                output_shape: self.output_shape,
+                output_format: self.output_format,
+                weights: self.weights.as_ref(),
+                table: &self.table,
+            })?;
+        }
+        for stage in &self.later {
+            for q in result.iter_mut() {
+                *q = round_shift(i64::from(*q), stage.shift).clamp(stage.low.into(), stage.high.into()) as i16;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// A map and its buffer.
+    pub fn map(&self, map: NodeId) -> Map {
+        Map { buffer: self.buffers[map], place: self.places[map].expect("every map that is read or written has a place") }
+    }
+}
