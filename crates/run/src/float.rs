@@ -160,6 +160,14 @@ where
     /// # Panics
     /// When `images` is no whole number of images from 1 to the batch.
     pub fn forward(&mut self, images: &[T], mode: Mode) -> &[T] {
+        self.forward_observed(images, mode, |_| ())
+    }
+
+    /// As [`Executor::forward`]; calls `observe` after every node.
+    ///
+    /// # Panics
+    /// As [`Executor::forward`].
+    pub fn forward_observed(&mut self, images: &[T], mode: Mode, mut observe: impl FnMut(NodeId)) -> &[T] {
         let len = self.input_shape().len();
         let n = images.len() / len;
         assert!(images.len() == n * len && (1..=self.batch).contains(&n), "1 to {} whole images", self.batch);
@@ -174,6 +182,7 @@ where
         for id in 0..self.graph.nodes().len() {
             if id != self.input && self.plan.needed[id] {
                 self.run(id, mode);
+                observe(id);
             }
         }
         self.activation(self.output)

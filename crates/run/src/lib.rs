@@ -10,4 +10,4 @@ mod session;
 pub use float::{Executor, Parameters, Parts};
 pub use plan::{Keep, Plan};
 pub use rounding::Rounded;
-pub use session::{Session, definition};
+pub use session::{How, Session, definition};

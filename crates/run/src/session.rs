@@ -20,6 +20,7 @@ use synapress_model::linear::IntegerWeights;
 use synapress_model::{Error, ErrorKind, Fixed, Forward, Graph, Mode, Net, NodeId, Shape};
 
 pub use definition::definition;
+pub use step::How;
 
 use crate::session::definition::integers;
 use crate::session::plan::{Given, Plan};
@@ -125,12 +126,30 @@ impl Session {
         self.program.softmax.is_some()
     }
 
+    /// The nodes that take a step of their own, in their order, and how they are done.
+    pub fn steps(&self) -> impl Iterator<Item = (NodeId, How)> + '_ {
+        self.program.steps.iter().map(|step| (step.node, step.how()))
+    }
+
     /// Classifies one preprocessed image `(C, H, W)`: class probabilities, or the scores as numbers when the network
     /// does not end in a softmax.
     ///
     /// # Errors
     /// [`ErrorKind::Shape`] when the image has another size.
     pub fn run(&mut self, image: &[f32]) -> Result<&[f32], Error> {
+        self.run_observed(image, |_| ())
+    }
+
+    /// As [`Session::run`]; calls `observe` after the image is in place (with `None`) and after every step, with its
+    /// node.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn run_observed(
+        &mut self,
+        image: &[f32],
+        mut observe: impl FnMut(Option<NodeId>),
+    ) -> Result<&[f32], Error> {
         let (program, state) = (&*self.program, &mut self.state);
         let shape = program.graph.shape(program.input);
         if image.len() != shape.len() {
@@ -142,9 +161,11 @@ impl Session {
         let codes = front(&mut state.image, image.len());
         codes.iter_mut().zip(image).for_each(|(q, &x)| *q = program.input_format.quantize(x));
         program.input_map.place.pack(codes, state.buffers[program.input_map.buffer].cells_mut());
+        observe(None);
         for step in &program.steps {
             step.run(&program.graph, &mut state.buffers, &mut state.scratch, &self.team)
                 .map_err(|e| e.at_layer(&program.graph.node(step.node).name))?;
+            observe(Some(step.node));
         }
         state.codes.resize(program.graph.shape(program.scores).len(), 0);
         program.scores_map.place.unpack(state.buffers[program.scores_map.buffer].cells(), &mut state.codes);

@@ -1,6 +1,7 @@
 //! The list of commands. A command is one file here and one line in [`COMMANDS`]; help, dispatch and tests follow
 //! the list.
 
+mod bench;
 mod classify;
 mod compress;
 mod demo;
@@ -51,6 +52,7 @@ const COMMANDS: &[Entry] = &[
     Entry::of::<encode::Encode>(),
     Entry::of::<export::Export>(),
     Entry::of::<classify::Classify>(),
+    Entry::of::<bench::Bench>(),
 ];
 
 /// Arguments that parse, but do not make sense together.

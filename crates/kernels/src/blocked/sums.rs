@@ -43,7 +43,7 @@ pub struct Sums {
     pub(super) weights: Vec<u32>,
     /// How many cells of the input are there for the loops to read.
     reach: usize,
-    /// Multiply-accumulates that the loops do, those with padding included.
+    /// Cells of weights.
     work: u64,
 }
 
@@ -252,10 +252,22 @@ impl Sums {
         run::run(self, input, output, team);
     }
 
-    /// Cells of weights that are multiplied for each position or, at a single one, for all outputs: what skipped zeros
-    /// save.
-    pub fn steps(&self) -> u64 {
-        self.work
+    /// Multiply-accumulates of one image that the loops do: without zeros that are skipped, with those that only fill
+    /// cells and blocks, but without those at positions beyond the output.
+    pub fn multiplications(&self) -> u64 {
+        let positions = (self.output.size[0] * self.output.size[1]) as u64;
+        self.work * self.input.cell.channels() as u64 * positions
+    }
+
+    /// What a cell of the input holds.
+    pub fn cell(&self) -> Cell {
+        self.input.cell
+    }
+
+    /// Whether any outputs have lists of their own.
+    pub fn is_sparse(&self) -> bool {
+        let (Form::Positions { blocks, .. } | Form::Outputs { blocks }) = &self.form;
+        blocks.iter().any(|b| matches!(b.lists, Lists::Own(_)))
     }
 
     /// Bytes of the arranged weights.

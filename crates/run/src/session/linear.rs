@@ -1,12 +1,13 @@
 //! Convolution and fully connected layers by the kernels of the channel-blocked layout.
 
 use synapress_kernels::blocked::phases::{self, Phases};
-use synapress_kernels::blocked::{Buffer, Finish, Layer, Place, Stage, Sums, Team};
+use synapress_kernels::blocked::{Buffer, Cell, Finish, Layer, Place, Stage, Sums, Team};
 use synapress_kernels::integer::Kernel;
 use synapress_model::Fixed;
 use synapress_model::linear::{IntegerWeights, Linear};
 
 use super::plan::{is_direct, stage};
+use super::step::How;
 
 /// A layer's weighted sums, and how its input is taken apart first if windows move by more than a pixel.
 #[derive(Debug)]
@@ -50,6 +51,17 @@ impl Product {
         let (taps, weights) = (apart.taps(), apart.weights(g, &weights.q, &phases));
         let layer = Layer { input, output, taps: &taps, groups: 1, weights: &weights, range };
         Some(Self { sums: Sums::new(kernel, &layer, finish)?, phases: Some((phases, input)) })
+    }
+
+    /// How it is done.
+    pub fn how(&self) -> How {
+        let loops = match (self.sums.is_sparse(), self.sums.cell()) {
+            (true, Cell::Bytes) => "sparse 8-bit sums",
+            (true, Cell::Words) => "sparse 16-bit sums",
+            (false, Cell::Bytes) => "8-bit sums",
+            (false, Cell::Words) => "16-bit sums",
+        };
+        How { loops, multiplications: Some(self.sums.multiplications()), bytes: self.sums.bytes() }
     }
 
     /// The output's codes from the input's; `scratch` holds the input taken apart.

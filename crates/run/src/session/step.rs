@@ -20,7 +20,17 @@ pub(super) struct Step {
     inputs: Vec<Map>,
     output: Map,
     work: Work,
-    name: &'static str,
+}
+
+/// How a step is done.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct How {
+    /// The loops, in a word or two.
+    pub loops: &'static str,
+    /// Multiply-accumulates that they do for an image, skipped zeros left out; where that is known.
+    pub multiplications: Option<u64>,
+    /// Bytes of arranged weights.
+    pub bytes: usize,
 }
 
 /// A map and the buffer that it lies in.
@@ -113,8 +123,19 @@ impl Step {
                 later: planned.later.clone(),
             }))
         });
-        let name = graph.node(id).layer.kind().name;
-        Self { node: id, inputs, output, work, name }
+        Self { node: id, inputs, output, work }
+    }
+
+    /// How it is done.
+    pub fn how(&self) -> How {
+        let plain = |loops| How { loops, multiplications: None, bytes: 0 };
+        match &self.work {
+            Work::Product(product) => product.how(),
+            Work::Largest(..) => plain("pooling"),
+            Work::Normalization(..) => plain("table"),
+            Work::Definition(d) if d.product.is_some() => plain("64-bit sums"),
+            Work::Definition(_) => plain("definition"),
+        }
     }
 
     /// Runs it on a session's buffers.

@@ -1,0 +1,333 @@
+//! `bench`: how long a network takes, as a whole and layer by layer.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::{Args, value_parser};
+use serde_json::{Value, json};
+use synapress_kernels::integer::Kernel;
+use synapress_model::{Mode, Net, NodeId};
+use synapress_run::{Executor, Keep, Session};
+
+use super::{Run, usage};
+use crate::model::Source;
+use crate::output::{Output, table};
+
+/// Measure how fast a network runs: latency, throughput, time of each layer, memory
+#[derive(Args, Debug)]
+pub struct Bench {
+    /// The network: FILE.syn, a prototxt or the name of a well-known one
+    model: PathBuf,
+    /// Weights of a MODEL that is no .syn
+    #[arg(long, value_name = "WEIGHTS")]
+    weights: Option<PathBuf>,
+    /// Images at a time: one is worked on by all threads together, of more every thread takes some
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u16).range(1..=1024))]
+    batch: u16,
+    /// Measure for so many seconds, after one to warm up
+    #[arg(long, value_name = "S", default_value_t = 3.0)]
+    seconds: f64,
+    /// Instructions to use, by name as the report has it, instead of the best that the processor has
+    #[arg(long, value_name = "NAME")]
+    kernel: Option<String>,
+    /// Execute a quantized network in floating point
+    #[arg(long)]
+    float: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// A network that is measured.
+enum Runner {
+    /// One session for all threads, or one for each.
+    Integers(Vec<Session>),
+    Float(Box<Executor<f32>>),
+}
+
+/// What was measured.
+struct Measured {
+    /// Milliseconds of a batch, sorted.
+    batches: Vec<f64>,
+    layers: Vec<Layer>,
+    load: Duration,
+    first: Duration,
+}
+
+/// One step.
+struct Layer {
+    name: String,
+    kind: &'static str,
+    loops: String,
+    /// Multiply-accumulates of the layer, and those that were done.
+    connections: u64,
+    multiplications: Option<u64>,
+    milliseconds: f64,
+}
+
+impl Run for Bench {
+    const NAME: &'static str = "bench";
+
+    fn run(self) -> Result<()> {
+        if !(self.seconds > 0.0 && self.seconds <= 3600.0) {
+            return Err(usage("--seconds must be above 0 and at most 3600"));
+        }
+        let kernel = self.kernel()?;
+        let threads = rayon::current_num_threads();
+        let batch = usize::from(self.batch);
+        let start = Instant::now();
+        let net = Source::new(&self.model, self.weights.as_deref()).open_complete()?;
+        let mut runner = Runner::new(&net, kernel, threads, batch, self.float)
+            .with_context(|| self.model.display().to_string())?;
+        let load = start.elapsed();
+        let shape = net.graph.shape(net.graph.input()?);
+        let images = picture(shape.len() * batch);
+        runner.run(&images, batch)?;
+        let first = start.elapsed();
+        let mut layers = vec![Vec::new(); net.graph.nodes().len() + 1];
+        for seconds in [1f64.min(self.seconds), self.seconds / 2.0] {
+            layers.iter_mut().for_each(Vec::clear);
+            let begin = Instant::now();
+            while begin.elapsed().as_secs_f64() < seconds || layers.iter().all(Vec::is_empty) {
+                runner.run_by_layer(&images, &mut layers)?;
+            }
+        }
+        let mut batches = Vec::new();
+        let begin = Instant::now();
+        while begin.elapsed().as_secs_f64() < self.seconds || batches.len() < 3 {
+            let start = Instant::now();
+            runner.run(&images, batch)?;
+            batches.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        batches.sort_by(f64::total_cmp);
+        let layers = runner.layers(&net, &mut layers);
+        let measured = Measured { batches, layers, load, first };
+        let answer = self.json(&runner, &measured, threads);
+        self.output.answer(&answer, || self.text(&runner, &measured, threads))
+    }
+}
+
+impl Bench {
+    fn kernel(&self) -> Result<Kernel> {
+        let Some(name) = &self.kernel else { return Ok(Kernel::best()) };
+        let all = Kernel::available();
+        let found = all.iter().find(|k| k.name().eq_ignore_ascii_case(name)).copied();
+        found.ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|k| k.name()).collect();
+            usage(format!("--kernel {name:?} is not of this processor, which has: {}", names.join(", ")))
+        })
+    }
+
+    fn json(&self, runner: &Runner, m: &Measured, threads: usize) -> Value {
+        let layer = |l: &Layer| {
+            json!({
+                "name": l.name,
+                "kind": l.kind,
+                "loops": l.loops,
+                "connections": l.connections,
+                "multiplications": l.multiplications,
+                "ms": l.milliseconds,
+                "share": l.milliseconds / m.sum(),
+                "gmac_per_second": l.speed(),
+            })
+        };
+        json!({
+            "model": self.model.display().to_string(),
+            "execution": runner.name(),
+            "kernel": runner.kernel(),
+            "threads": threads,
+            "batch": self.batch,
+            "batches": m.batches.len(),
+            "latency_ms": {
+                "median": m.quantile(0.5), "p95": m.quantile(0.95), "least": m.quantile(0.0),
+            },
+            "images_per_second": self.images_per_second(m),
+            "load_ms": m.load.as_secs_f64() * 1e3,
+            "first_result_ms": m.first.as_secs_f64() * 1e3,
+            "peak_memory_bytes": peak_memory(),
+            "layers": m.layers.iter().map(layer).collect::<Vec<_>>(),
+        })
+    }
+
+    fn images_per_second(&self, m: &Measured) -> f64 {
+        f64::from(self.batch) * 1e3 / m.quantile(0.5)
+    }
+
+    fn text(&self, runner: &Runner, m: &Measured, threads: usize) -> String {
+        let mut out = table(&["layer", "kind", "loops", "ms", "%", "connections x 10^6", "done %", "10^9/s"]);
+        for l in &m.layers {
+            let millions = if l.connections == 0 { String::new() } else { format!("{:.1}", l.connections as f64 / 1e6) };
+            let done = l.multiplications.map(|n| format!("{:.1}", 100.0 * n as f64 / l.connections.max(1) as f64));
+            out.add_row([
+                l.name.clone(),
+                l.kind.to_owned(),
+                l.loops.clone(),
+                format!("{:.3}", l.milliseconds),
+                format!("{:.1}", 100.0 * l.milliseconds / m.sum()),
+                millions,
+                done.unwrap_or_default(),
+                l.speed().map(|s| format!("{s:.1}")).unwrap_or_default(),
+            ]);
+        }
+        let memory = peak_memory().map(|b| format!(", peak memory {:.1} MB", b as f64 / 1e6)).unwrap_or_default();
+        format!(
+            "{out}\n\n{}, {}, {threads} threads, batch {}: median {:.3} ms, 95th percentile {:.3} ms of {} batches, \
+             {:.1} images/s\nloaded in {:.0} ms, first result after {:.0} ms{memory}",
+            runner.name(),
+            runner.kernel(),
+            self.batch,
+            m.quantile(0.5),
+            m.quantile(0.95),
+            m.batches.len(),
+            self.images_per_second(m),
+            m.load.as_secs_f64() * 1e3,
+            m.first.as_secs_f64() * 1e3,
+        )
+    }
+}
+
+impl Measured {
+    fn quantile(&self, q: f64) -> f64 {
+        self.batches[((self.batches.len() - 1) as f64 * q).round() as usize]
+    }
+
+    /// Milliseconds of all layers.
+    fn sum(&self) -> f64 {
+        self.layers.iter().map(|l| l.milliseconds).sum()
+    }
+}
+
+impl Layer {
+    /// Multiply-accumulates in 10^9 a second, zeros counted.
+    fn speed(&self) -> Option<f64> {
+        (self.connections > 0 && self.milliseconds > 0.0).then(|| self.connections as f64 / self.milliseconds / 1e6)
+    }
+}
+
+impl Runner {
+    fn new(net: &Net, kernel: Kernel, threads: usize, batch: usize, float: bool) -> Result<Self> {
+        if net.integers.is_none() || float {
+            return Ok(Self::Float(Box::new(Executor::new(net, batch, Keep::Output)?)));
+        }
+        let session = Session::with_kernel(net, kernel)?;
+        Ok(Self::Integers(match batch {
+            1 => vec![session.with_threads(threads)],
+            _ => vec![session; threads.min(batch)],
+        }))
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Integers(_) => "integers",
+            Self::Float(_) => "floating point",
+        }
+    }
+
+    fn kernel(&self) -> &'static str {
+        match self {
+            Self::Integers(sessions) => sessions[0].kernel().name(),
+            Self::Float(_) => "GEMM",
+        }
+    }
+
+    fn run(&mut self, images: &[f32], batch: usize) -> Result<()> {
+        match self {
+            Self::Float(executor) => {
+                executor.forward(images, Mode::Infer);
+            }
+            Self::Integers(sessions) => {
+                let len = images.len() / batch;
+                if let [session] = &mut sessions[..] {
+                    for image in images.chunks(len) {
+                        session.run(image)?;
+                    }
+                    return Ok(());
+                }
+                let count = sessions.len();
+                std::thread::scope(|scope| {
+                    let work = |(i, session): (usize, &mut Session)| -> Result<(), synapress_model::Error> {
+                        images.chunks(len).skip(i).step_by(count).try_for_each(|image| session.run(image).map(|_| ()))
+                    };
+                    let threads: Vec<_> =
+                        sessions.iter_mut().enumerate().map(|part| scope.spawn(move || work(part))).collect();
+                    threads.into_iter().try_for_each(|t| t.join().expect("a thread that runs a session does not panic"))
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the milliseconds of every step to those of its node; the last entry is for the image itself.
+    fn run_by_layer(&mut self, images: &[f32], layers: &mut [Vec<f64>]) -> Result<()> {
+        let image_at = layers.len() - 1;
+        let mut last = Instant::now();
+        let mut observe = |node: Option<NodeId>| {
+            layers[node.unwrap_or(image_at)].push(last.elapsed().as_secs_f64() * 1e3);
+            last = Instant::now();
+        };
+        match self {
+            Self::Float(executor) => {
+                executor.forward_observed(images, Mode::Infer, |node| observe(Some(node)));
+            }
+            Self::Integers(sessions) => {
+                let session = &mut sessions[0];
+                let len = session.input_shape().len();
+                session.run_observed(&images[..len], observe)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Medians of the layers' times. For integers those of one image.
+    fn layers(&self, net: &Net, times: &mut [Vec<f64>]) -> Vec<Layer> {
+        let mut median = |i: usize| {
+            let times = &mut times[i];
+            times.sort_by(f64::total_cmp);
+            times.get(times.len() / 2).copied()
+        };
+        let node = |id: NodeId, loops: String, multiplications: Option<u64>, milliseconds: f64| {
+            let node = net.graph.node(id);
+            Layer {
+                name: node.name.clone(),
+                kind: node.layer.kind().name,
+                loops,
+                connections: net.linear(id).map_or(0, |g| g.connections()),
+                multiplications,
+                milliseconds,
+            }
+        };
+        match self {
+            Self::Float(_) => {
+                let all = (0..net.graph.nodes().len()).filter_map(|id| Some((id, median(id)?)));
+                all.map(|(id, ms)| node(id, String::new(), None, ms)).collect()
+            }
+            Self::Integers(sessions) => {
+                let image = Layer {
+                    name: "image".to_owned(),
+                    kind: "Input",
+                    loops: String::new(),
+                    connections: 0,
+                    multiplications: None,
+                    milliseconds: median(net.graph.nodes().len()).unwrap_or(0.0),
+                };
+                let steps = sessions[0].steps();
+                let rest = steps.map(|(id, how)| {
+                    node(id, how.loops.to_owned(), how.multiplications, median(id).unwrap_or(0.0))
+                });
+                std::iter::once(image).chain(rest).collect()
+            }
+        }
+    }
+}
+
+/// Pixels that no two neighbours share, in the range of preprocessed images.
+fn picture(len: usize) -> Vec<f32> {
+    (0..len).map(|i| ((i * 7919) % 251) as f32 - 120.0).collect()
+}
+
+/// The most memory that this process has had, in bytes, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
