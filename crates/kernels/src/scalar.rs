@@ -38,6 +38,14 @@ pub fn range(bits: u8, signed: bool) -> (i64, i64) {
     if signed { (-(1i64 << (bits - 1)), (1i64 << (bits - 1)) - 1) } else { (0, (1i64 << bits) - 1) }
 }
 
+/// `1 / count` as `factor * 2^-scale`, rounded to nearest, with a factor above 2^15 and up to 2^16. Sums of `count`
+/// 16-bit codes times the factor stay below 2^48 for any window.
+pub fn reciprocal(count: usize) -> (i64, i32) {
+    let log = count.next_power_of_two().trailing_zeros();
+    let (scale, count) = (15 + log, count as i64);
+    (((1 << (scale + 1)) / count + 1) / 2, scale as i32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,8 @@ use synapress_kernels::blocked::pooling::Windows;
 pub enum Structure {
     /// The largest code of windows, in the output's format.
     Largest(Windows),
+    /// The mean of windows: sums by [`synapress_kernels::scalar::reciprocal`], and a rounding shift to the output's format.
+    Mean(Windows),
     /// Inputs one after another along the channels, each in the output's format.
     Concatenation,
     /// The input in the output's format, and 0 where it is negative.

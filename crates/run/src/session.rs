@@ -13,9 +13,9 @@ mod step;
 
 use std::sync::Arc;
 
-use synapress_kernels::blocked::{Buffer, Team};
+use synapress_kernels::blocked::{Buffer, Team, image};
 use synapress_kernels::integer::Kernel;
-use synapress_model::layer::{Memo, Scratch, front};
+use synapress_model::layer::{Memo, Scratch};
 use synapress_model::linear::IntegerWeights;
 use synapress_model::{Error, ErrorKind, Fixed, Forward, Graph, Mode, Net, NodeId, Shape};
 
@@ -67,8 +67,6 @@ struct Program {
 struct State {
     buffers: Vec<Buffer>,
     scratch: step::Scratch,
-    /// The image's codes.
-    image: Vec<i16>,
     codes: Vec<i16>,
     scores: Vec<f32>,
     probabilities: Vec<f32>,
@@ -158,9 +156,10 @@ impl Session {
         }
         state.buffers.resize_with(program.lengths.len(), Buffer::default);
         state.buffers.iter_mut().zip(&program.lengths).for_each(|(buffer, &len)| buffer.reserve(len));
-        let codes = front(&mut state.image, image.len());
-        codes.iter_mut().zip(image).for_each(|(q, &x)| *q = program.input_format.quantize(x));
-        program.input_map.place.pack(codes, state.buffers[program.input_map.buffer].cells_mut());
+        let (Map { buffer, place }, format) = (&program.input_map, program.input_format);
+        let (scale, (low, high)) = (format.step().recip(), format.range());
+        let cells = state.buffers[*buffer].cells_mut();
+        image::quantize(program.kernel, image, scale, [low, high], place, cells, &self.team);
         observe(None);
         for step in &program.steps {
             step.run(&program.graph, &mut state.buffers, &mut state.scratch, &self.team)

@@ -6,6 +6,7 @@
 //! apart into [`phases`]. Results are those of the definition in plain loops, bit for bit.
 
 mod finish;
+pub mod image;
 mod lanes;
 mod normalization;
 pub mod phases;

@@ -112,6 +112,18 @@ impl Place {
         self.start + plane * self.plane + self.pixel(y, 0)
     }
 
+    /// The sum of one channel's codes in some cells.
+    pub(super) fn sum(&self, cells: &[u32], channel: usize) -> i64 {
+        let shift = channel as u32 * self.cell.bits();
+        match self.cell {
+            Cell::Bytes => {
+                let sum: u64 = cells.iter().map(|cell| u64::from(cell >> shift & 0xff)).sum();
+                sum as i64 - i64::from(self.offset()) * cells.len() as i64
+            }
+            Cell::Words => cells.iter().map(|cell| i64::from((cell >> shift) as i16)).sum(),
+        }
+    }
+
     /// Sets everything that is no pixel to code 0.
     pub fn clear_borders(&self, cells: &mut [u32]) {
         if self.border == [0, 0] {

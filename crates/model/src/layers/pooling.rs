@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use synapress_kernels::blocked::pooling::Windows;
 use synapress_kernels::real::Real;
-use synapress_kernels::scalar::{round_shift, saturate};
+use synapress_kernels::scalar::{reciprocal, round_shift, saturate};
 use synapress_kernels::wide;
 
 use super::windows::{Axis, largest, largest_and_places, largest_codes, means, spread};
@@ -149,9 +149,10 @@ impl Layer for Pooling {
     }
 
     fn structure(&self, inputs: &[Shape]) -> Structure {
-        let (Method::Max, Some(input)) = (self.method, inputs.first()) else { return Structure::Other };
+        let Some(input) = inputs.first() else { return Structure::Other };
         let kernel = if self.global { input.size() } else { self.kernel };
-        Structure::Largest(Windows { kernel, stride: self.stride, pad: self.pad })
+        let windows = Windows { kernel, stride: self.stride, pad: self.pad };
+        if self.method == Method::Max { Structure::Largest(windows) } else { Structure::Mean(windows) }
     }
 
     fn keeps_format(&self) -> bool {
@@ -191,14 +192,6 @@ impl Layer for Pooling {
         }
         Ok(())
     }
-}
-
-/// `1 / count` as `factor * 2^-scale`, rounded to nearest, with a factor above 2^15 and up to 2^16. Sums of `count`
-/// 16-bit codes times the factor stay below 2^48 for any window.
-fn reciprocal(count: usize) -> (i64, i32) {
-    let log = count.next_power_of_two().trailing_zeros();
-    let (scale, count) = (15 + log, count as i64);
-    (((1 << (scale + 1)) / count + 1) / 2, scale as i32)
 }
 
 /// Planes that make a piece of work of some size.

@@ -29,6 +29,8 @@ pub(super) enum Way {
     Sums(Linear),
     /// The largest codes.
     Largest(Windows),
+    /// Means.
+    Mean(Windows),
     /// Multipliers by sums of squares over so many channels.
     Normalization(usize),
     /// As the layer defines it.
@@ -120,6 +122,7 @@ impl<'a> Draft<'a> {
             let way = match structure {
                 _ if linear.is_some() => linear.map_or(Way::Definition, Way::Sums),
                 Structure::Largest(windows) if formats[id] == formats[from] => Way::Largest(windows),
+                Structure::Mean(windows) => Way::Mean(windows),
                 Structure::Normalization { channels } => Way::Normalization(channels),
                 _ => Way::Definition,
             };

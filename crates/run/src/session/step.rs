@@ -1,6 +1,6 @@
 //! One step of a session: what is prepared for it, and how it runs.
 
-use synapress_kernels::blocked::pooling::{Windows, largest};
+use synapress_kernels::blocked::pooling::{Windows, largest, means};
 use synapress_kernels::blocked::{Buffer, Cell, Normalization, Place, Stage, Team};
 use synapress_kernels::integer::Kernel;
 use synapress_kernels::scalar::round_shift;
@@ -44,6 +44,7 @@ pub(super) struct Map {
 enum Work {
     Product(Box<Product>),
     Largest(Kernel, Windows),
+    Mean(Windows, Stage),
     Normalization(Kernel, Box<Normalization>),
     Definition(Box<Definition>),
 }
@@ -95,6 +96,7 @@ impl Step {
                     .map(|p| Work::Product(Box::new(p)))
             }
             (Way::Largest(windows), _) => Some(Work::Largest(kernel, windows)),
+            (Way::Mean(windows), _) => Some(Work::Mean(windows, stage(from.frac.into(), to))),
             (Way::Normalization(channels), _) if inputs[0].place.cell == Cell::Bytes => {
                 let Stage { shift, low, high } = stage(from.frac.into(), to);
                 let entries: Vec<(i32, i32)> = table
@@ -131,7 +133,7 @@ impl Step {
         let plain = |loops| How { loops, multiplications: None, bytes: 0 };
         match &self.work {
             Work::Product(product) => product.how(),
-            Work::Largest(..) => plain("pooling"),
+            Work::Largest(..) | Work::Mean(..) => plain("pooling"),
             Work::Normalization(..) => plain("table"),
             Work::Definition(d) if d.product.is_some() => plain("64-bit sums"),
             Work::Definition(_) => plain("definition"),
@@ -157,6 +159,10 @@ impl Step {
             }
             Work::Largest(kernel, windows) => {
                 largest(*kernel, windows, &from.place, input, to, output, team);
+                Ok(())
+            }
+            Work::Mean(windows, stage) => {
+                means(windows, *stage, &from.place, input, to, output, team);
                 Ok(())
             }
             Work::Normalization(kernel, normalization) => {
