@@ -47,6 +47,8 @@ pub(super) trait Dot {
     /// A cell of weights for each lane: the first words of all, then the second.
     unsafe fn weights(from: *const u32) -> Self::Weight;
     unsafe fn dot(sum: V<Self>, act: Self::Act, weight: Self::Weight) -> V<Self>;
+    /// The larger codes of every channel of cells.
+    unsafe fn larger(a: V<Self>, b: V<Self>) -> V<Self>;
 }
 
 /// A vector of sums.

@@ -63,7 +63,7 @@ impl Lanes for Plain {
 
 /// Implements [`Dot`] by the product of two cells.
 macro_rules! dot {
-    ($name:ident, $arrange:path, $product:path) => {
+    ($name:ident, $arrange:path, $product:path, $larger:path) => {
         pub(super) struct $name;
 
         impl Dot for $name {
@@ -99,6 +99,10 @@ macro_rules! dot {
             unsafe fn dot(sum: [i32; LANES], act: Self::Act, weight: Self::Weight) -> [i32; LANES] {
                 std::array::from_fn(|i| sum[i].wrapping_add($product(act[i], weight[i])))
             }
+            #[inline(always)]
+            unsafe fn larger(a: [i32; LANES], b: [i32; LANES]) -> [i32; LANES] {
+                map2(a, b, $larger)
+            }
         }
     };
 }
@@ -115,8 +119,20 @@ fn product_of_words(act: u32, weight: u32) -> i32 {
     (half(act, 0) * half(weight, 0)).wrapping_add(half(act, 1) * half(weight, 1))
 }
 
-dot!(Bytes, bytes, product_of_bytes);
-dot!(Words, words, product_of_words);
+#[inline(always)]
+fn larger_bytes(a: i32, b: i32) -> i32 {
+    let (a, b) = (a.to_le_bytes(), b.to_le_bytes());
+    i32::from_le_bytes(std::array::from_fn(|i| a[i].max(b[i])))
+}
+
+#[inline(always)]
+fn larger_words(a: i32, b: i32) -> i32 {
+    let half = |x: i32, y: i32| i32::from((x as i16).max(y as i16)) & 0xffff;
+    half(a, b) | half(a >> 16, b >> 16) << 16
+}
+
+dot!(Bytes, bytes, product_of_bytes, larger_bytes);
+dot!(Words, words, product_of_words, larger_words);
 
 loops!(BYTES, Bytes, , 4, 2, 4);
 loops!(WORDS, Words, , 4, 2, 4);

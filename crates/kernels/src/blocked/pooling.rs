@@ -1,5 +1,7 @@
 //! The largest code and the mean of sliding windows.
 
+use super::lanes::{Dot, Lanes};
+use super::loops;
 use super::planes::each_plane;
 use super::{Cell, Place, Stage, Team};
 use crate::integer::{Kernel, Loops};
@@ -25,6 +27,14 @@ struct Span {
 }
 
 impl Windows {
+    /// How many rows and columns around a map of so many pixels and positions windows reach into.
+    pub fn border(&self, size: [usize; 2], positions: [usize; 2]) -> [usize; 2] {
+        std::array::from_fn(|i| {
+            let end = (positions[i] - 1) * self.stride[i] + self.kernel[i];
+            self.pad[i].max(end.saturating_sub(self.pad[i] + size[i]))
+        })
+    }
+
     /// The windows along an axis.
     fn along(&self, axis: usize, size: usize, positions: usize) -> Vec<Span> {
         let (kernel, pad) = (self.kernel[axis], self.pad[axis]);
@@ -50,9 +60,19 @@ pub fn largest(
     team: &Team,
 ) {
     assert_eq!((from.cell, from.channels, from.signed), (to.cell, to.channels, to.signed), "maps are alike");
+    assert!(input.len() >= from.end(), "the input has {} cells", input.len());
+    // Zeros around codes that are never negative do not show.
+    let bordered = !from.signed && windows.border(from.size, to.size).iter().zip(from.border).all(|(w, b)| *w <= b);
+    let loops = loops(kernel, from.cell);
     each_plane(to, output, team, &|plane, out| {
-        let input = &input[from.start + plane * from.plane..][..from.plane];
-        kernel.run(Plane { windows, from, input, to, out });
+        // What is read beyond a plane does not show.
+        let mut plane = Plane { windows, from, input: &input[from.start + plane * from.plane..], to, out };
+        if bordered {
+            // Safety: windows reach no farther than the border, and there is slack behind the last plane.
+            unsafe { (loops.largest)(&mut plane) }
+        } else {
+            kernel.run(plane);
+        }
     });
     to.clear_borders(output);
 }
@@ -99,7 +119,8 @@ pub fn means(
     to.clear_borders(output);
 }
 
-struct Plane<'a> {
+/// One plane's windows.
+pub(super) struct Plane<'a> {
     windows: &'a Windows,
     from: &'a Place,
     input: &'a [u32],
@@ -146,6 +167,50 @@ impl Plane<'_> {
                 1 => out.copy_from_slice(&best),
                 2 => out.iter_mut().zip(best.chunks(2)).for_each(|(o, b)| *o = b[0]),
                 _ => out.iter_mut().zip(best.iter().step_by(stride)).for_each(|(o, b)| *o = *b),
+            }
+        }
+    }
+}
+
+/// The largest codes of a plane whose windows end within its border.
+///
+/// # Safety
+/// The processor has the instructions, the windows do not reach beyond the border, and a vector of cells may be read
+/// from the end of the last window on.
+#[inline(always)]
+pub(super) unsafe fn bordered<D: Dot>(plane: &mut Plane<'_>) {
+    let Plane { windows: w, from, input, to, out } = plane;
+    let ([rows, columns], lanes, stride) = (to.size, D::L::LANES, w.stride[1]);
+    let span = (columns - 1) * stride + 1;
+    for y in 0..rows {
+        let first = from.lead + y * w.stride[0] * from.pitch - w.pad[0] * from.pitch - w.pad[1];
+        let out = &mut out[to.pixel(y, 0)..][..columns];
+        let mut x = 0;
+        while x < span {
+            // Safety: the caller's; a tail is stored in part.
+            unsafe {
+                let cells = input.as_ptr().add(first + x);
+                let mut best = D::L::load(cells);
+                for dy in 0..w.kernel[0] {
+                    for dx in 0..w.kernel[1] {
+                        best = D::larger(best, D::L::load(cells.add(dy * from.pitch + dx)));
+                    }
+                }
+                let left = (span - x).min(lanes);
+                if stride == 1 {
+                    D::L::store(best, out.as_mut_ptr().add(x), !0 >> (32 - left));
+                    x += lanes;
+                } else {
+                    let mut line = [0u32; 16];
+                    D::L::store(best, line.as_mut_ptr(), !0 >> (32 - lanes));
+                    let count = left.div_ceil(stride);
+                    let out = &mut out[x / stride..][..count];
+                    match stride {
+                        2 => out.iter_mut().zip(line.chunks(2)).for_each(|(o, pair)| *o = pair[0]),
+                        _ => out.iter_mut().zip(line.iter().step_by(stride)).for_each(|(o, &cell)| *o = cell),
+                    }
+                    x += count * stride;
+                }
             }
         }
     }

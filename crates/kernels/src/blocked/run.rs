@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::Team;
 use super::finish::Finish;
 use super::lanes::{Dot, Lanes, V};
+use super::pooling::Plane;
 use super::place::Place;
 use super::stores::Stores;
 use super::sums::{Block, Form, Lists, Sums};
@@ -29,6 +30,8 @@ pub(super) struct Loops {
     pub positions: unsafe fn(&Part<'_>),
     /// Works on vectors of outputs.
     pub outputs: unsafe fn(&Part<'_>),
+    /// Finds the largest codes of a plane's windows.
+    pub largest: unsafe fn(&mut Plane<'_>),
 }
 
 /// A piece of a layer's work.
@@ -58,6 +61,11 @@ macro_rules! loops {
                 // Safety: the caller's.
                 unsafe { $crate::blocked::run::outputs::<$dot>(part) }
             }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn largest(plane: &mut $crate::blocked::pooling::Plane<'_>) {
+                // Safety: the caller's.
+                unsafe { $crate::blocked::pooling::bordered::<$dot>(plane) }
+            }
             $crate::blocked::run::Loops {
                 lanes: <<$dot as $crate::blocked::lanes::Dot>::L as $crate::blocked::lanes::Lanes>::LANES,
                 rows: $rows,
@@ -66,6 +74,7 @@ macro_rules! loops {
                 arrange: <$dot as $crate::blocked::lanes::Dot>::arrange,
                 positions,
                 outputs,
+                largest,
             }
         };
     };

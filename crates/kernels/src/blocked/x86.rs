@@ -115,7 +115,7 @@ impl Lanes for Avx512 {
 
 /// A way to add up products whose weights are as wide as the activations.
 macro_rules! direct {
-    ($name:ident, $lanes:ident, $v:ty, $arrange:path, $dot:expr) => {
+    ($name:ident, $lanes:ident, $v:ty, $arrange:path, $dot:path, $larger:path) => {
         pub(super) struct $name;
 
         impl Dot for $name {
@@ -147,6 +147,10 @@ macro_rules! direct {
             unsafe fn dot(sum: $v, act: $v, weight: $v) -> $v {
                 unsafe { $dot(sum, act, weight) }
             }
+            #[inline(always)]
+            unsafe fn larger(a: $v, b: $v) -> $v {
+                unsafe { $larger(a, b) }
+            }
         }
     };
 }
@@ -154,7 +158,9 @@ macro_rules! direct {
 /// Bytes as two vectors of 16 bits, channels of even and of odd number: exact without an instruction for bytes (the one
 /// that multiplies bytes saturates).
 macro_rules! halved {
-    ($name:ident, $lanes:ident, $v:ty, $splat:ident, $and:ident, $shift:ident, $madd:ident, $add:ident) => {
+    (
+        $name:ident, $lanes:ident, $v:ty, $splat:ident, $and:ident, $shift:ident, $madd:ident, $add:ident, $larger:ident
+    ) => {
         pub(super) struct $name;
 
         impl Dot for $name {
@@ -193,6 +199,10 @@ macro_rules! halved {
             unsafe fn dot(sum: $v, act: [$v; 2], weight: [$v; 2]) -> $v {
                 unsafe { $add(sum, $add($madd(act[0], weight[0]), $madd(act[1], weight[1]))) }
             }
+            #[inline(always)]
+            unsafe fn larger(a: $v, b: $v) -> $v {
+                unsafe { $larger(a, b) }
+            }
         }
     };
 }
@@ -209,18 +219,18 @@ unsafe fn pairs_avx512(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
 
 halved!(
     Avx2Bytes, Avx2, __m256i, _mm256_set1_epi16, _mm256_and_si256, _mm256_srli_epi16, _mm256_madd_epi16,
-    _mm256_add_epi32
+    _mm256_add_epi32, _mm256_max_epu8
 );
 halved!(
     Avx512Bytes, Avx512, __m512i, _mm512_set1_epi16, _mm512_and_si512, _mm512_srli_epi16, _mm512_madd_epi16,
-    _mm512_add_epi32
+    _mm512_add_epi32, _mm512_max_epu8
 );
-direct!(Avx2Words, Avx2, __m256i, words, pairs_avx2);
-direct!(AvxVnniBytes, Avx2, __m256i, bytes, _mm256_dpbusd_avx_epi32);
-direct!(AvxVnniWords, Avx2, __m256i, words, _mm256_dpwssd_avx_epi32);
-direct!(Avx512Words, Avx512, __m512i, words, pairs_avx512);
-direct!(VnniBytes, Avx512, __m512i, bytes, _mm512_dpbusd_epi32);
-direct!(VnniWords, Avx512, __m512i, words, _mm512_dpwssd_epi32);
+direct!(Avx2Words, Avx2, __m256i, words, pairs_avx2, _mm256_max_epi16);
+direct!(AvxVnniBytes, Avx2, __m256i, bytes, _mm256_dpbusd_avx_epi32, _mm256_max_epu8);
+direct!(AvxVnniWords, Avx2, __m256i, words, _mm256_dpwssd_avx_epi32, _mm256_max_epi16);
+direct!(Avx512Words, Avx512, __m512i, words, pairs_avx512, _mm512_max_epi16);
+direct!(VnniBytes, Avx512, __m512i, bytes, _mm512_dpbusd_epi32, _mm512_max_epu8);
+direct!(VnniWords, Avx512, __m512i, words, _mm512_dpwssd_epi32, _mm512_max_epi16);
 
 loops!(AVX2_BYTES, Avx2Bytes, "avx2", 4, 2, 4);
 loops!(AVX2_WORDS, Avx2Words, "avx2", 4, 3, 6);

@@ -285,6 +285,13 @@ impl<'a> Draft<'a> {
     fn borders(&self) -> Vec<[usize; 2]> {
         let mut borders = vec![[0; 2]; self.steps.len()];
         for step in self.steps.iter().flatten() {
+            let (from, to) = (step.inputs[0], step.node);
+            if let (Way::Largest(windows), false) = (step.way, self.given.formats[from].signed) {
+                let graph = self.given.graph;
+                let border = windows.border(graph.shape(from).size(), graph.shape(to).size());
+                let host = &mut borders[self.host(from)];
+                *host = [host[0].max(border[0]), host[1].max(border[1])];
+            }
             let Way::Sums(g) = step.way else { continue };
             if is_direct(&g) {
                 let host = &mut borders[self.host(step.inputs[0])];
