@@ -32,6 +32,8 @@ pub(crate) enum Set {
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Vnni,
+    #[cfg(target_arch = "x86_64")]
+    Amx,
 }
 
 impl Kernel {
@@ -49,6 +51,9 @@ impl Kernel {
                 kernels.push(Self(Set::Avx512));
                 if std::arch::is_x86_feature_detected!("avx512vnni") {
                     kernels.push(Self(Set::Vnni));
+                    if crate::blocked::amx::available() {
+                        kernels.push(Self(Set::Amx));
+                    }
                 }
             }
         }
@@ -72,12 +77,20 @@ impl Kernel {
             Set::Avx512 => "AVX-512",
             #[cfg(target_arch = "x86_64")]
             Set::Vnni => "AVX-512 VNNI",
+            #[cfg(target_arch = "x86_64")]
+            Set::Amx => "AMX",
         }
     }
 
     /// Its instructions, which this processor has.
     pub(crate) fn set(self) -> Set {
         self.0
+    }
+
+    /// Whether it multiplies tiles of bytes too.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn has_tiles(self) -> bool {
+        self.0 == Set::Amx
     }
 
     /// Columns of a panel ([`interleave`]).
@@ -87,7 +100,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 | Set::AvxVnni => x86::WIDTH_AVX2,
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 | Set::Vnni => x86::WIDTH_AVX512,
+            Set::Avx512 | Set::Vnni | Set::Amx => x86::WIDTH_AVX512,
         }
     }
 
@@ -98,7 +111,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 | Set::AvxVnni => 4,
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 | Set::Vnni => 8,
+            Set::Avx512 | Set::Vnni | Set::Amx => 8,
         }
     }
 
@@ -114,7 +127,7 @@ impl Kernel {
             Set::Avx512 => unsafe { x86::tile_avx512(height, rows, panel, ends, tile) },
             #[cfg(target_arch = "x86_64")]
             // Safety: likewise.
-            Set::Vnni => unsafe { x86::tile_vnni(height, rows, panel, ends, tile) },
+            Set::Vnni | Set::Amx => unsafe { x86::tile_vnni(height, rows, panel, ends, tile) },
         }
     }
 
@@ -127,7 +140,7 @@ impl Kernel {
             Set::Avx2 | Set::AvxVnni => unsafe { x86::run_avx2(loops) },
             #[cfg(target_arch = "x86_64")]
             // Safety: likewise.
-            Set::Avx512 | Set::Vnni => unsafe { x86::run_avx512(loops) },
+            Set::Avx512 | Set::Vnni | Set::Amx => unsafe { x86::run_avx512(loops) },
         }
     }
 }

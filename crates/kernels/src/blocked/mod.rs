@@ -5,6 +5,8 @@
 //! products one instruction adds up. Stride 1 is all there is: a map that is read at another stride is first taken
 //! apart into [`phases`]. Results are those of the definition in plain loops, bit for bit.
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod amx;
 mod finish;
 pub mod image;
 mod lanes;
@@ -42,7 +44,7 @@ fn loops(kernel: Kernel, cell: Cell) -> &'static run::Loops {
         #[cfg(target_arch = "x86_64")]
         Set::Avx512 => [&x86::AVX512_BYTES, &x86::AVX512_WORDS],
         #[cfg(target_arch = "x86_64")]
-        Set::Vnni => [&x86::VNNI_BYTES, &x86::VNNI_WORDS],
+        Set::Vnni | Set::Amx => [&x86::VNNI_BYTES, &x86::VNNI_WORDS],
     };
     if cell == Cell::Bytes { bytes } else { words }
 }

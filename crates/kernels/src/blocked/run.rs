@@ -40,7 +40,7 @@ pub(super) struct Part<'a> {
     pub blocks: &'a [Block],
     pub stores: Option<&'a Stores>,
     /// The start of the input's planes.
-    input: *const u32,
+    pub input: *const u32,
     /// The start of the output's buffer.
     output: *mut u32,
     pub vectors: Range<usize>,
@@ -99,6 +99,16 @@ pub(super) fn run(sums: &Sums, input: &[u32], output: &mut [u32], team: &Team) {
                 // Safety: the layer's offsets and stores lie within the checked lengths, pieces write disjoint cells
                 // (other vectors or other outputs), and the kernel is one that the processor has.
                 unsafe { (sums.loops.positions)(&part(blocks, Some(stores), vectors.clone())) }
+            });
+        }
+        #[cfg(target_arch = "x86_64")]
+        Form::Tiles { tiles, stores } => {
+            let (pieces, parts) = cut(stores.vectors(), tiles.blocks().div_ceil(2), 2, team.threads());
+            team.run(pieces.len() * parts.len(), &|i| {
+                let (vectors, pairs) = (&pieces[i / parts.len()], &parts[i % parts.len()]);
+                let blocks = 2 * pairs.start..(2 * pairs.end).min(tiles.blocks());
+                // Safety: likewise.
+                unsafe { super::amx::positions(&part(&[], Some(stores), vectors.clone()), tiles, blocks) }
             });
         }
         Form::Outputs { blocks } => {
@@ -184,29 +194,24 @@ unsafe fn codes<D: Dot>(finish: &Finish, sum: V<D>, start: V<D>) -> V<D> {
 #[inline(always)]
 unsafe fn put<D: Dot, const R: usize, const N: usize, const E: usize>(
     part: &Part<'_>,
-    block: &Block,
+    outputs: Range<usize>,
     sums: &[[V<D>; N]; R],
     vector: usize,
 ) {
     let (layer, stores) = (part.sums, part.stores.expect("positions have stores"));
     let place = &layer.output;
     for c in 0..R / E {
-        if c * E >= block.count {
+        if c * E >= outputs.len() {
             break;
         }
-        let plane = part.output.wrapping_add(place.start + (block.first / E + c) * place.plane);
+        let plane = part.output.wrapping_add(place.start + (outputs.start / E + c) * place.plane);
         for n in 0..N {
             // Safety: the caller's; stores lie in the output's planes, of which block and cell name one.
             unsafe {
-                let code = |r: usize| {
-                    let output = c * E + r;
-                    let start = D::L::splat(layer.finish.start[block.first + output]);
-                    (sums[output][n], start)
-                };
                 let mut cell = D::L::splat(0);
                 for r in 0..E {
-                    let (sum, start) = code(r);
-                    let v = codes::<D>(&layer.finish, sum, start);
+                    let start = D::L::splat(layer.finish.start[outputs.start + c * E + r]);
+                    let v = codes::<D>(&layer.finish, sums[c * E + r][n], start);
                     cell = if E == 4 {
                         D::L::or(cell, D::L::left(v, 8 * r as u32))
                     } else {
@@ -221,6 +226,29 @@ unsafe fn put<D: Dot, const R: usize, const N: usize, const E: usize>(
     }
 }
 
+/// Writes the codes of up to 16 outputs at 16 positions, from sums in memory: `[output][position]`.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+pub(super) unsafe fn put_rows(part: &Part<'_>, outputs: Range<usize>, sums: &[i32; 256], vector: usize) {
+    use super::x86::VnniBytes as D;
+    for first in outputs.clone().step_by(4) {
+        let rows = &sums[(first - outputs.start) * 16..];
+        // Safety: the caller's; there are rows of 16 outputs, of which four begin here.
+        unsafe {
+            let mut four = [[<D as Dot>::L::load(rows.as_ptr().cast())]; 4];
+            for r in 1..4 {
+                four[r] = [<D as Dot>::L::load(rows[r * 16..].as_ptr().cast())];
+            }
+            let outputs = first..outputs.end.min(first + 4);
+            if part.sums.output.cell.channels() == 4 {
+                put::<D, 4, 1, 4>(part, outputs, &four, vector);
+            } else {
+                put::<D, 4, 1, 2>(part, outputs, &four, vector);
+            }
+        }
+    }
+}
+
 /// A block with a shared list at `N` vectors.
 #[inline(always)]
 unsafe fn shared<D: Dot, const R: usize, const N: usize>(part: &Part<'_>, block: &Block, list: &[u32], vector: usize) {
@@ -229,9 +257,9 @@ unsafe fn shared<D: Dot, const R: usize, const N: usize>(part: &Part<'_>, block:
         let weights = part.sums.weights.as_ptr().add(block.weights);
         let sums = sums_of::<D, R, N>(list, weights, part.input.add(vector * D::L::LANES));
         if part.sums.output.cell.channels() == 4 {
-            put::<D, R, N, 4>(part, block, &sums, vector);
+            put::<D, R, N, 4>(part, block.outputs(), &sums, vector);
         } else {
-            put::<D, R, N, 2>(part, block, &sums, vector);
+            put::<D, R, N, 2>(part, block.outputs(), &sums, vector);
         }
     }
 }
@@ -250,9 +278,9 @@ unsafe fn own<D: Dot, const N: usize>(part: &Part<'_>, block: &Block, lists: &[R
             weights = weights.add(list.len() * D::WORDS);
         }
         if part.sums.output.cell.channels() == 4 {
-            put::<D, 4, N, 4>(part, block, &sums, vector);
+            put::<D, 4, N, 4>(part, block.outputs(), &sums, vector);
         } else {
-            put::<D, 4, N, 2>(part, block, &sums, vector);
+            put::<D, 4, N, 2>(part, block.outputs(), &sums, vector);
         }
     }
 }

@@ -45,6 +45,8 @@ pub struct Sums {
     reach: usize,
     /// Cells of weights.
     work: u64,
+    /// Steps of a vector of positions, those of lists of one's own at their cost.
+    cost: f64,
 }
 
 /// What the lanes of a vector are.
@@ -52,6 +54,9 @@ pub struct Sums {
 pub(super) enum Form {
     /// Positions.
     Positions { blocks: Vec<Block>, stores: Stores },
+    /// Tiles of outputs and positions.
+    #[cfg(target_arch = "x86_64")]
+    Tiles { tiles: super::amx::Tiles, stores: Stores },
     /// Outputs; there is a single position.
     Outputs { blocks: Vec<Block> },
 }
@@ -69,6 +74,13 @@ pub(super) struct Block {
     pub lists: Lists,
     /// Where its weights begin.
     pub weights: usize,
+}
+
+impl Block {
+    /// Its outputs.
+    pub fn outputs(&self) -> Range<usize> {
+        self.first..self.first + self.count
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -151,6 +163,7 @@ impl Sums {
             weights: Vec::new(),
             reach: 0,
             work: 0,
+            cost: 0.0,
         };
         let mut blocks = Vec::new();
         sums.form = if one {
@@ -160,8 +173,20 @@ impl Sums {
             sums.add_positions(layer, &mut blocks);
             Form::Positions { blocks, stores: Stores::new(layer, loops.lanes) }
         };
+        #[cfg(target_arch = "x86_64")]
+        if let (true, true, Form::Positions { stores, .. }) = (kernel.has_tiles(), bytes, &sums.form)
+            && let Some(tiles) = super::amx::Tiles::new(layer)
+            && tiles.cost() < sums.cost
+        {
+            sums.lists = tiles.offsets.clone();
+            sums.weights = Vec::new();
+            sums.work = tiles.cells() as u64;
+            sums.form = Form::Tiles { tiles, stores: stores.clone() };
+        }
         let lanes = match &sums.form {
             Form::Positions { stores, .. } => stores.vectors() * loops.lanes,
+            #[cfg(target_arch = "x86_64")]
+            Form::Tiles { tiles, stores } => tiles.span(&layer.input) + stores.vectors() * loops.lanes,
             Form::Outputs { .. } => 1,
         };
         let farthest = sums.lists.iter().max().copied().unwrap_or(0) as usize;
@@ -200,6 +225,7 @@ impl Sums {
             }
         }
         self.work += (cells.offsets.len() * rows) as u64;
+        self.cost += (cells.offsets.len() * rows) as f64;
         blocks.push(Block { first, count, rows, lists: Lists::Shared(list..self.lists.len()), weights });
     }
 
@@ -212,6 +238,7 @@ impl Sums {
                 self.lists.push(*offset);
                 self.weights.extend(&(self.loops.arrange)(cell)[..self.loops.words]);
                 self.work += 1;
+                self.cost += OWN_COST;
             }
             start..self.lists.len()
         });
@@ -266,13 +293,18 @@ impl Sums {
 
     /// Whether any outputs have lists of their own.
     pub fn is_sparse(&self) -> bool {
-        let (Form::Positions { blocks, .. } | Form::Outputs { blocks }) = &self.form;
+        let (Form::Positions { blocks, .. } | Form::Outputs { blocks }) = &self.form else { return false };
         blocks.iter().any(|b| matches!(b.lists, Lists::Own(_)))
     }
 
     /// Bytes of the arranged weights.
     pub fn bytes(&self) -> usize {
-        (self.weights.len() + self.lists.len()) * 4
+        let tiles = match &self.form {
+            #[cfg(target_arch = "x86_64")]
+            Form::Tiles { tiles, .. } => tiles.cells(),
+            _ => 0,
+        };
+        (self.weights.len() + self.lists.len() + tiles) * 4
     }
 }
 
