@@ -48,10 +48,15 @@ pub(super) struct Tiles {
     /// `[block of 16 outputs][step][output][cell]`.
     weights: Vec<u32>,
     outputs: usize,
+    /// Vectors of positions whose activations stay in the nearest cache while blocks of outputs pass by.
+    together: usize,
 }
 
 /// Outputs and positions of a tile.
 const SIDE: usize = 16;
+
+/// Half the bytes of activations that stay near.
+const NEAR: usize = 8 << 10;
 
 /// Steps of fewer cells are left to vectors.
 const FEWEST: usize = 3;
@@ -68,7 +73,8 @@ impl Tiles {
         }
         // The last group begins earlier rather than end beyond the planes; what it has twice has weight 0 there.
         let starts: Vec<(usize, usize)> = (0..groups).map(|g| ((g * rows).min(planes - rows), g * rows)).collect();
-        let mut tiles = Self { rows, offsets: Vec::new(), weights: Vec::new(), outputs };
+        let together = (NEAR / (planes * 4 * SIDE)).clamp(1, 8) * 2;
+        let mut tiles = Self { rows, offsets: Vec::new(), weights: Vec::new(), outputs, together };
         for [dy, dx] in layer.taps {
             let pixel = (place.lead as isize + dy * place.pitch as isize + dx) as usize;
             tiles.offsets.extend(starts.iter().map(|(first, _)| (first * place.plane + pixel) as u32));
@@ -176,70 +182,80 @@ pub(super) unsafe fn positions(part: &Part<'_>, tiles: &Tiles, blocks: Range<usi
         };
         (configuration.rows[tile], configuration.bytes[tile]) = (rows as u8, bytes as u16);
     }
-    let stride = 4 * part.sums.input.plane;
-    let block = tiles.offsets.len() * SIDE * tiles.rows;
     let mut sums = Sums([[0; SIDE * SIDE]; 4]);
-    // Safety: the caller's. Weights of a block are as long as the list of steps says, and a step reads `rows` planes.
+    // Safety: the caller's.
     unsafe {
         asm!("ldtilecfg [{}]", in(reg) &configuration, options(nostack, readonly));
-        let mut vector = part.vectors.start;
-        while vector < part.vectors.end {
-            let two = vector + 1 < part.vectors.end;
-            let at = part.input.add(vector * SIDE);
-            let mut first = blocks.start;
-            while first < blocks.end {
-                let pair = first + 1 < blocks.end;
-                let a = tiles.weights.as_ptr().add(first * block);
-                let b = a.add(if pair { block } else { 0 });
-                match (pair, two) {
-                    (true, true) => steps!(tiles, a, b, at, stride, [
-                        "tileloadd tmm4, [{a} + {row}]",
-                        "tileloadd tmm6, [{cells} + {plane}]",
-                        "tdpbsud tmm0, tmm4, tmm6",
-                        "tileloadd tmm7, [{cells} + {plane} + 64]",
-                        "tdpbsud tmm1, tmm4, tmm7",
-                        "tileloadd tmm5, [{b} + {row}]",
-                        "tdpbsud tmm2, tmm5, tmm6",
-                        "tdpbsud tmm3, tmm5, tmm7"
-                    ]),
-                    (true, false) => steps!(tiles, a, b, at, stride, [
-                        "tileloadd tmm4, [{a} + {row}]",
-                        "tileloadd tmm6, [{cells} + {plane}]",
-                        "tdpbsud tmm0, tmm4, tmm6",
-                        "tileloadd tmm5, [{b} + {row}]",
-                        "tdpbsud tmm2, tmm5, tmm6"
-                    ]),
-                    (false, true) => steps!(tiles, a, b, at, stride, [
-                        "tileloadd tmm4, [{a} + {row}]",
-                        "tileloadd tmm6, [{cells} + {plane}]",
-                        "tdpbsud tmm0, tmm4, tmm6",
-                        "tileloadd tmm7, [{cells} + {plane} + 64]",
-                        "tdpbsud tmm1, tmm4, tmm7"
-                    ]),
-                    (false, false) => steps!(tiles, a, b, at, stride, [
-                        "tileloadd tmm4, [{a} + {row}]",
-                        "tileloadd tmm6, [{cells} + {plane}]",
-                        "tdpbsud tmm0, tmm4, tmm6"
-                    ]),
+        let mut start = part.vectors.start;
+        while start < part.vectors.end {
+            let end = (start + tiles.together).min(part.vectors.end);
+            for first in blocks.clone().step_by(2) {
+                for vector in (start..end).step_by(2) {
+                    tile(part, tiles, first..blocks.end.min(first + 2), vector..end.min(vector + 2), &mut sums);
                 }
-                asm!(
-                    "tilestored [{to} + {row}], tmm0",
-                    "tilestored [{to} + {row} + 1024], tmm1",
-                    "tilestored [{to} + {row} + 2048], tmm2",
-                    "tilestored [{to} + {row} + 3072], tmm3",
-                    to = in(reg) &mut sums, row = in(reg) 4 * SIDE, options(nostack)
-                );
-                for (i, tile) in sums.0.iter().enumerate() {
-                    let (own, at) = (first + i / 2, vector + i % 2);
-                    if own < blocks.end && at < part.vectors.end {
-                        let outputs = own * SIDE..((own + 1) * SIDE).min(tiles.outputs);
-                        put_rows(part, outputs, tile, at);
-                    }
-                }
-                first += 2;
             }
-            vector += 2;
+            start = end;
         }
         asm!("tilerelease", options(nostack, nomem));
+    }
+}
+
+/// One or two blocks of outputs at one or two vectors.
+///
+/// # Safety
+/// As [`positions`], which has configured the tiles.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+unsafe fn tile(part: &Part<'_>, tiles: &Tiles, blocks: Range<usize>, vectors: Range<usize>, sums: &mut Sums) {
+    let stride = 4 * part.sums.input.plane;
+    let block = tiles.offsets.len() * SIDE * tiles.rows;
+    // Safety: the caller's. Weights of a block are as long as the list of steps says, and a step reads `rows` planes.
+    unsafe {
+        let at = part.input.add(vectors.start * SIDE);
+        let a = tiles.weights.as_ptr().add(blocks.start * block);
+        let b = a.add(if blocks.len() == 2 { block } else { 0 });
+        match (blocks.len() == 2, vectors.len() == 2) {
+            (true, true) => steps!(tiles, a, b, at, stride, [
+                "tileloadd tmm4, [{a} + {row}]",
+                "tileloadd tmm6, [{cells} + {plane}]",
+                "tdpbsud tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{cells} + {plane} + 64]",
+                "tdpbsud tmm1, tmm4, tmm7",
+                "tileloadd tmm5, [{b} + {row}]",
+                "tdpbsud tmm2, tmm5, tmm6",
+                "tdpbsud tmm3, tmm5, tmm7"
+            ]),
+            (true, false) => steps!(tiles, a, b, at, stride, [
+                "tileloadd tmm4, [{a} + {row}]",
+                "tileloadd tmm6, [{cells} + {plane}]",
+                "tdpbsud tmm0, tmm4, tmm6",
+                "tileloadd tmm5, [{b} + {row}]",
+                "tdpbsud tmm2, tmm5, tmm6"
+            ]),
+            (false, true) => steps!(tiles, a, b, at, stride, [
+                "tileloadd tmm4, [{a} + {row}]",
+                "tileloadd tmm6, [{cells} + {plane}]",
+                "tdpbsud tmm0, tmm4, tmm6",
+                "tileloadd tmm7, [{cells} + {plane} + 64]",
+                "tdpbsud tmm1, tmm4, tmm7"
+            ]),
+            (false, false) => steps!(tiles, a, b, at, stride, [
+                "tileloadd tmm4, [{a} + {row}]",
+                "tileloadd tmm6, [{cells} + {plane}]",
+                "tdpbsud tmm0, tmm4, tmm6"
+            ]),
+        }
+        asm!(
+            "tilestored [{to} + {row}], tmm0",
+            "tilestored [{to} + {row} + 1024], tmm1",
+            "tilestored [{to} + {row} + 2048], tmm2",
+            "tilestored [{to} + {row} + 3072], tmm3",
+            to = in(reg) &mut *sums, row = in(reg) 4 * SIDE, options(nostack)
+        );
+        for (i, own) in blocks.enumerate() {
+            for (j, vector) in vectors.clone().enumerate() {
+                let outputs = own * SIDE..((own + 1) * SIDE).min(tiles.outputs);
+                put_rows(part, outputs, &sums.0[2 * i + j], vector);
+            }
+        }
     }
 }

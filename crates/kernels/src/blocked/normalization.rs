@@ -21,7 +21,7 @@ const ENTRIES: usize = 2048;
 const MANTISSA: u32 = 6;
 
 /// Positions that are worked on at a time.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 32;
 
 impl Normalization {
     /// From `(multiplier, right shift)` for each place: that of sum `s` is `(cut << 6) + (s >> cut)` where `cut` is as
@@ -106,14 +106,22 @@ impl Loops for Row<'_> {
                 self.codes(c, x, &mut codes[..n]);
                 squares.iter_mut().zip(&codes).for_each(|(s, q)| *s = q * q);
             }
+            let mut sums = [0i32; TOGETHER];
+            for squares in squares.chunks_exact(TOGETHER).take(half) {
+                sums.iter_mut().zip(squares).for_each(|(sum, s)| *sum += s);
+            }
             for plane in 0..to.planes() {
                 let mut cells = [0u32; TOGETHER];
                 for channel in plane * each..((plane + 1) * each).min(channels) {
                     self.codes(channel, x, &mut codes[..n]);
-                    let mut sums = [0i32; TOGETHER];
-                    let near = channel.saturating_sub(half)..(channel + half + 1).min(channels);
-                    for squares in squares[near.start * TOGETHER..near.end * TOGETHER].chunks_exact(TOGETHER) {
+                    // The window moves by a channel: one comes, one goes.
+                    if channel + half < channels {
+                        let squares = &squares[(channel + half) * TOGETHER..][..TOGETHER];
                         sums.iter_mut().zip(squares).for_each(|(sum, s)| *sum += s);
+                    }
+                    if channel > half {
+                        let squares = &squares[(channel - half - 1) * TOGETHER..][..TOGETHER];
+                        sums.iter_mut().zip(squares).for_each(|(sum, s)| *sum -= s);
                     }
                     for i in 0..TOGETHER {
                         // The exponent of a float is the number of bits: exact below 2^24.

@@ -222,14 +222,15 @@ fn phases_take_a_map_apart() {
         let stride = [1 + numbers.below(3), 1 + numbers.below(3)];
         let all: Vec<[usize; 2]> = (0..stride[0] * stride[1]).map(|i| [i / stride[1], i % stride[1]]).collect();
         let count = 1 + numbers.below(all.len());
+        let farther = [numbers.below(2) * stride[0], numbers.below(2) * stride[1]];
         let phases = Phases {
             stride,
             first: [numbers.below(5) as isize - 2, numbers.below(5) as isize - 2],
-            phases: all[..count].to_vec(),
+            phases: all[..count].iter().map(|p| [p[0] + farther[0], p[1] + farther[1]]).collect(),
         };
         let from = numbers.place(cell, channels, size, signed);
         let out = [1 + numbers.below(9), 1 + numbers.below(9)];
-        let to = Place::new(cell, channels * count, out, [0, 0], signed);
+        let to = Place::new(cell, phases.channels(&from), out, [0, 0], signed);
         let codes = numbers.codes(channels * size[0] * size[1], range(bits(cell), signed).into());
         let (mut input, mut output) = (vec![0; from.end()], vec![0x7777_7777; to.end()]);
         from.pack(&codes, &mut input);
@@ -238,13 +239,17 @@ fn phases_take_a_map_apart() {
         to.unpack(&output, &mut found);
         for (i, found) in found.into_iter().enumerate() {
             let (channel, n) = (i / (out[0] * out[1]), i % (out[0] * out[1]));
-            let phase = phases.phases[channel / channels];
+            let whole = from.planes() * cell.channels();
+            let phase = phases.phases[channel / whole];
+            if channel % whole >= channels {
+                continue;
+            }
             let at = |axis: usize, at: usize| {
                 (at as isize + phases.first[axis]) * stride[axis] as isize + phase[axis] as isize
             };
             let (y, x) = (at(0, n / out[1]), at(1, n % out[1]));
             let inside = (0..size[0] as isize).contains(&y) && (0..size[1] as isize).contains(&x);
-            let place = (channel % channels * size[0]) as isize + y;
+            let place = (channel % whole * size[0]) as isize + y;
             let expected = if inside { codes[(place * size[1] as isize + x) as usize] } else { 0 };
             assert_eq!(found, expected, "{phases:?} {from:?} {to:?} {i}");
         }

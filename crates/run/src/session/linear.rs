@@ -16,6 +16,9 @@ pub(super) struct Product {
     phases: Option<(Phases, Place)>,
 }
 
+/// Of maps of so few planes columns are not only taken apart but shifted too: deeper cells for fewer taps.
+const FEW: usize = 2;
+
 /// Expanded weights of a layer may be so many.
 const MOST: usize = 1 << 28;
 
@@ -40,15 +43,16 @@ impl Product {
             let sums = Sums::new(kernel, &Layer { input, output, taps: &taps, groups, weights, range }, finish)?;
             return Some(Self { sums, phases: None });
         }
-        let apart = Apart::new(g);
+        let apart = Apart::new(g, input.planes() <= FEW);
         let (phases, size) = apart.map(g);
-        let channels = g.input.channels * phases.phases.len();
+        let channels = phases.channels(&input);
         let most = g.output.channels.checked_mul(channels)?.checked_mul(apart.taps().len())?;
         if most > MOST {
             return None;
         }
+        let each = channels / phases.phases.len();
         let input = Place::new(input.cell, channels, size, [0, 0], input.signed);
-        let (taps, weights) = (apart.taps(), apart.weights(g, &weights.q, &phases));
+        let (taps, weights) = (apart.taps(), apart.weights(g, &weights.q, &phases, each));
         let layer = Layer { input, output, taps: &taps, groups: 1, weights: &weights, range };
         Some(Self { sums: Sums::new(kernel, &layer, finish)?, phases: Some((phases, input)) })
     }
@@ -110,28 +114,32 @@ fn tap(g: &Linear, t: [usize; 2]) -> [isize; 2] {
 }
 
 /// A window whose steps are larger than a pixel, as one over phases: along each axis tap `t` reads phase `t mod stride`
-/// at distance `t div stride`.
+/// at distance `t div stride`, or, where columns are shifted, phase `t` counted from the first at the first's distance.
 struct Apart {
     stride: [usize; 2],
+    shifted: bool,
     /// The smallest and the largest distance.
     first: [isize; 2],
     last: [isize; 2],
 }
 
 impl Apart {
-    fn new(g: &Linear) -> Self {
+    fn new(g: &Linear, shifted: bool) -> Self {
         let stride = g.window.stride;
         let end = |i: usize, t: usize| tap(g, [t; 2])[i].div_euclid(stride[i] as isize);
         let first = std::array::from_fn(|i| end(i, 0));
-        let last = std::array::from_fn(|i| end(i, g.window.kernel[i] - 1));
-        Self { stride, first, last }
+        let last = std::array::from_fn(|i| if shifted && i == 1 { first[1] } else { end(i, g.window.kernel[i] - 1) });
+        Self { stride, shifted, first, last }
     }
 
     /// A tap's phase and distance.
     fn of(&self, tap: [isize; 2]) -> ([usize; 2], [isize; 2]) {
         let stride = self.stride.map(|s| s as isize);
-        let phase = std::array::from_fn(|i| tap[i].rem_euclid(stride[i]) as usize);
-        (phase, std::array::from_fn(|i| tap[i].div_euclid(stride[i])))
+        let mut distance: [isize; 2] = std::array::from_fn(|i| tap[i].div_euclid(stride[i]));
+        if self.shifted {
+            distance[1] = self.first[1];
+        }
+        (std::array::from_fn(|i| (tap[i] - distance[i] * stride[i]) as usize), distance)
     }
 
     /// The phases that any tap reads and the size of their maps.
@@ -150,19 +158,19 @@ impl Apart {
         each(span, |[y, x]| [y as isize, x as isize]).collect()
     }
 
-    /// Weights of the window over phases, `[outputs][phases x inputs][taps]`, all groups together.
-    fn weights(&self, g: &Linear, q: &[i16], phases: &Phases) -> Vec<i16> {
+    /// Weights of the window over phases of `each` channels, `[outputs][phases x channels][taps]`, all groups together.
+    fn weights(&self, g: &Linear, q: &[i16], phases: &Phases, each: usize) -> Vec<i16> {
         let (inputs, outputs) = (g.input.channels / g.groups, g.output.channels / g.groups);
         let width = (self.last[1] - self.first[1]) as usize + 1;
         let taps = self.taps().len();
-        let row = phases.phases.len() * g.input.channels * taps;
+        let row = phases.phases.len() * each * taps;
         let mut weights = vec![0; g.output.channels * row];
         let [height, across] = g.window.kernel;
         for (i, &w) in q.iter().enumerate() {
             let (o, c, t) = (i / (inputs * height * across), i / (height * across) % inputs, i % (height * across));
             let (phase, distance) = self.of(tap(g, [t / across, t % across]));
             let phase = phases.phases.iter().position(|p| *p == phase).expect("the tap's phase is listed");
-            let channel = phase * g.input.channels + o / outputs * inputs + c;
+            let channel = phase * each + o / outputs * inputs + c;
             let [y, x] = std::array::from_fn(|i| (distance[i] - self.first[i]) as usize);
             weights[o * row + channel * taps + y * width + x] = w;
         }
