@@ -7,8 +7,8 @@
 mod definition;
 mod linear;
 mod memory;
-mod planar;
 mod plan;
+mod planar;
 mod step;
 
 use std::sync::Arc;
@@ -143,11 +143,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::run`].
-    pub fn run_observed(
-        &mut self,
-        image: &[f32],
-        mut observe: impl FnMut(Option<NodeId>),
-    ) -> Result<&[f32], Error> {
+    pub fn run_observed(&mut self, image: &[f32], mut observe: impl FnMut(Option<NodeId>)) -> Result<&[f32], Error> {
         let (program, state) = (&*self.program, &mut self.state);
         let shape = program.graph.shape(program.input);
         if image.len() != shape.len() {

@@ -77,8 +77,8 @@ impl Run for Bench {
         let batch = usize::from(self.batch);
         let start = Instant::now();
         let net = Source::new(&self.model, self.weights.as_deref()).open_complete()?;
-        let mut runner = Runner::new(&net, kernel, threads, batch, self.float)
-            .with_context(|| self.model.display().to_string())?;
+        let mut runner =
+            Runner::new(&net, kernel, threads, batch, self.float).with_context(|| self.model.display().to_string())?;
         let load = start.elapsed();
         let shape = net.graph.shape(net.graph.input()?);
         let images = picture(shape.len() * batch);
@@ -156,7 +156,8 @@ impl Bench {
     fn text(&self, runner: &Runner, m: &Measured, threads: usize) -> String {
         let mut out = table(&["layer", "kind", "loops", "ms", "%", "connections x 10^6", "done %", "10^9/s"]);
         for l in &m.layers {
-            let millions = if l.connections == 0 { String::new() } else { format!("{:.1}", l.connections as f64 / 1e6) };
+            let millions =
+                if l.connections == 0 { String::new() } else { format!("{:.1}", l.connections as f64 / 1e6) };
             let done = l.multiplications.map(|n| format!("{:.1}", 100.0 * n as f64 / l.connections.max(1) as f64));
             out.add_row([
                 l.name.clone(),
@@ -311,9 +312,8 @@ impl Runner {
                     milliseconds: median(net.graph.nodes().len()).unwrap_or(0.0),
                 };
                 let steps = sessions[0].steps();
-                let rest = steps.map(|(id, how)| {
-                    node(id, how.loops.to_owned(), how.multiplications, median(id).unwrap_or(0.0))
-                });
+                let rest = steps
+                    .map(|(id, how)| node(id, how.loops.to_owned(), how.multiplications, median(id).unwrap_or(0.0)));
                 std::iter::once(image).chain(rest).collect()
             }
         }

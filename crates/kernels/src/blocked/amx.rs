@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::run::{Part, put_rows};
-use super::Place;
 use super::sums::Layer;
+use super::{Buffer, Place};
 
 /// Whether processor and system have it; asks the system for the process's permission to use it.
 pub(crate) fn available() -> bool {
@@ -46,7 +46,7 @@ pub(super) struct Tiles {
     /// For each step its first cell; the others are planes apart.
     pub offsets: Vec<u32>,
     /// `[block of 16 outputs][step][output][cell]`.
-    weights: Vec<u32>,
+    weights: Buffer,
     outputs: usize,
     /// Vectors of positions whose activations stay in the nearest cache while blocks of outputs pass by.
     together: usize,
@@ -74,16 +74,17 @@ impl Tiles {
         // The last group begins earlier rather than end beyond the planes; what it has twice has weight 0 there.
         let starts: Vec<(usize, usize)> = (0..groups).map(|g| ((g * rows).min(planes - rows), g * rows)).collect();
         let together = (NEAR / (planes * 4 * SIDE)).clamp(1, 8) * 2;
-        let mut tiles = Self { rows, offsets: Vec::new(), weights: Vec::new(), outputs, together };
+        let mut tiles = Self { rows, offsets: Vec::new(), weights: Buffer::default(), outputs, together };
         for [dy, dx] in layer.taps {
             let pixel = (place.lead as isize + dy * place.pitch as isize + dx) as usize;
             tiles.offsets.extend(starts.iter().map(|(first, _)| (first * place.plane + pixel) as u32));
         }
+        let mut weights = Vec::new();
         for block in 0..outputs.div_ceil(SIDE) {
             for t in 0..taps {
                 for &(first, new) in &starts {
                     for o in block * SIDE..(block + 1) * SIDE {
-                        tiles.weights.extend((first..first + rows).map(|plane| {
+                        weights.extend((first..first + rows).map(|plane| {
                             u32::from_le_bytes(std::array::from_fn(|c| {
                                 let channel = plane * each + c;
                                 let known = o < outputs && plane >= new && channel < place.channels;
@@ -94,6 +95,7 @@ impl Tiles {
                 }
             }
         }
+        tiles.weights = Buffer::of(&weights);
         Some(tiles)
     }
 
@@ -114,7 +116,7 @@ impl Tiles {
 
     /// Cells of weights for each position, with those that only fill tiles.
     pub fn cells(&self) -> usize {
-        self.weights.len()
+        self.weights.cells().len()
     }
 }
 
@@ -172,8 +174,7 @@ macro_rules! steps {
 /// The processor has the instructions and the process the permission; the layer's offsets lie in the input.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 pub(super) unsafe fn positions(part: &Part<'_>, tiles: &Tiles, blocks: Range<usize>) {
-    let mut configuration =
-        Configuration { palette: 1, start: 0, reserved: [0; 14], bytes: [0; 16], rows: [0; 16] };
+    let mut configuration = Configuration { palette: 1, start: 0, reserved: [0; 14], bytes: [0; 16], rows: [0; 16] };
     for tile in 0..8 {
         let (rows, bytes) = match tile {
             0..4 => (SIDE, 4 * SIDE),
@@ -211,38 +212,62 @@ unsafe fn tile(part: &Part<'_>, tiles: &Tiles, blocks: Range<usize>, vectors: Ra
     // Safety: the caller's. Weights of a block are as long as the list of steps says, and a step reads `rows` planes.
     unsafe {
         let at = part.input.add(vectors.start * SIDE);
-        let a = tiles.weights.as_ptr().add(blocks.start * block);
+        let a = tiles.weights.cells().as_ptr().add(blocks.start * block);
         let b = a.add(if blocks.len() == 2 { block } else { 0 });
         match (blocks.len() == 2, vectors.len() == 2) {
-            (true, true) => steps!(tiles, a, b, at, stride, [
-                "tileloadd tmm4, [{a} + {row}]",
-                "tileloadd tmm6, [{cells} + {plane}]",
-                "tdpbsud tmm0, tmm4, tmm6",
-                "tileloadd tmm7, [{cells} + {plane} + 64]",
-                "tdpbsud tmm1, tmm4, tmm7",
-                "tileloadd tmm5, [{b} + {row}]",
-                "tdpbsud tmm2, tmm5, tmm6",
-                "tdpbsud tmm3, tmm5, tmm7"
-            ]),
-            (true, false) => steps!(tiles, a, b, at, stride, [
-                "tileloadd tmm4, [{a} + {row}]",
-                "tileloadd tmm6, [{cells} + {plane}]",
-                "tdpbsud tmm0, tmm4, tmm6",
-                "tileloadd tmm5, [{b} + {row}]",
-                "tdpbsud tmm2, tmm5, tmm6"
-            ]),
-            (false, true) => steps!(tiles, a, b, at, stride, [
-                "tileloadd tmm4, [{a} + {row}]",
-                "tileloadd tmm6, [{cells} + {plane}]",
-                "tdpbsud tmm0, tmm4, tmm6",
-                "tileloadd tmm7, [{cells} + {plane} + 64]",
-                "tdpbsud tmm1, tmm4, tmm7"
-            ]),
-            (false, false) => steps!(tiles, a, b, at, stride, [
-                "tileloadd tmm4, [{a} + {row}]",
-                "tileloadd tmm6, [{cells} + {plane}]",
-                "tdpbsud tmm0, tmm4, tmm6"
-            ]),
+            (true, true) => steps!(
+                tiles,
+                a,
+                b,
+                at,
+                stride,
+                [
+                    "tileloadd tmm4, [{a} + {row}]",
+                    "tileloadd tmm6, [{cells} + {plane}]",
+                    "tdpbsud tmm0, tmm4, tmm6",
+                    "tileloadd tmm7, [{cells} + {plane} + 64]",
+                    "tdpbsud tmm1, tmm4, tmm7",
+                    "tileloadd tmm5, [{b} + {row}]",
+                    "tdpbsud tmm2, tmm5, tmm6",
+                    "tdpbsud tmm3, tmm5, tmm7"
+                ]
+            ),
+            (true, false) => steps!(
+                tiles,
+                a,
+                b,
+                at,
+                stride,
+                [
+                    "tileloadd tmm4, [{a} + {row}]",
+                    "tileloadd tmm6, [{cells} + {plane}]",
+                    "tdpbsud tmm0, tmm4, tmm6",
+                    "tileloadd tmm5, [{b} + {row}]",
+                    "tdpbsud tmm2, tmm5, tmm6"
+                ]
+            ),
+            (false, true) => steps!(
+                tiles,
+                a,
+                b,
+                at,
+                stride,
+                [
+                    "tileloadd tmm4, [{a} + {row}]",
+                    "tileloadd tmm6, [{cells} + {plane}]",
+                    "tdpbsud tmm0, tmm4, tmm6",
+                    "tileloadd tmm7, [{cells} + {plane} + 64]",
+                    "tdpbsud tmm1, tmm4, tmm7"
+                ]
+            ),
+            (false, false) => steps!(
+                tiles,
+                a,
+                b,
+                at,
+                stride,
+                ["tileloadd tmm4, [{a} + {row}]", "tileloadd tmm6, [{cells} + {plane}]", "tdpbsud tmm0, tmm4, tmm6"]
+            ),
         }
         asm!(
             "tilestored [{to} + {row}], tmm0",

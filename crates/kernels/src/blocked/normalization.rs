@@ -21,7 +21,7 @@ const ENTRIES: usize = 2048;
 const MANTISSA: u32 = 6;
 
 /// Positions that are worked on at a time.
-const TOGETHER: usize = 32;
+const TOGETHER: usize = 64;
 
 impl Normalization {
     /// From `(multiplier, right shift)` for each place: that of sum `s` is `(cut << 6) + (s >> cut)` where `cut` is as
@@ -47,15 +47,7 @@ impl Normalization {
     ///
     /// # Panics
     /// When the input's cells are not bytes, the maps differ in shape, or a buffer is too short.
-    pub fn run(
-        &self,
-        kernel: Kernel,
-        from: &Place,
-        input: &[u32],
-        to: &Place,
-        output: &mut [u32],
-        team: &Team,
-    ) {
+    pub fn run(&self, kernel: Kernel, from: &Place, input: &[u32], to: &Place, output: &mut [u32], team: &Team) {
         assert_eq!((from.cell, from.channels, from.size), (Cell::Bytes, to.channels, to.size), "maps are alike");
         assert!(input.len() >= from.end() && output.len() >= to.end());
         let out = &Pointer(output.as_mut_ptr());

@@ -76,8 +76,8 @@ impl Place {
     /// or with this map.
     pub fn part(&self, channels: Range<usize>) -> Option<Self> {
         let each = self.cell.channels();
-        let whole = channels.start.is_multiple_of(each)
-            && (channels.end.is_multiple_of(each) || channels.end == self.channels);
+        let whole =
+            channels.start.is_multiple_of(each) && (channels.end.is_multiple_of(each) || channels.end == self.channels);
         let start = self.start + channels.start / each * self.plane;
         whole.then_some(Self { channels: channels.len(), start, ..*self })
     }
@@ -197,6 +197,14 @@ impl Buffer {
             self.lines.resize(cells.div_ceil(LINE), Line::default());
             self.len = cells;
         }
+    }
+
+    /// Cells of other memory.
+    pub(super) fn of(cells: &[u32]) -> Self {
+        let mut buffer = Self::default();
+        buffer.reserve(cells.len());
+        buffer.cells_mut().copy_from_slice(cells);
+        buffer
     }
 
     /// All cells.

@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::Team;
 use super::finish::Finish;
 use super::lanes::{Dot, Lanes, V};
-use super::pooling::Plane;
 use super::place::Place;
+use super::pooling::Plane;
 use super::stores::Stores;
 use super::sums::{Block, Form, Lists, Sums};
 
@@ -254,7 +254,7 @@ pub(super) unsafe fn put_rows(part: &Part<'_>, outputs: Range<usize>, sums: &[i3
 unsafe fn shared<D: Dot, const R: usize, const N: usize>(part: &Part<'_>, block: &Block, list: &[u32], vector: usize) {
     // Safety: the caller's.
     unsafe {
-        let weights = part.sums.weights.as_ptr().add(block.weights);
+        let weights = part.sums.weights.cells().as_ptr().add(block.weights);
         let sums = sums_of::<D, R, N>(list, weights, part.input.add(vector * D::L::LANES));
         if part.sums.output.cell.channels() == 4 {
             put::<D, R, N, 4>(part, block.outputs(), &sums, vector);
@@ -269,7 +269,7 @@ unsafe fn shared<D: Dot, const R: usize, const N: usize>(part: &Part<'_>, block:
 unsafe fn own<D: Dot, const N: usize>(part: &Part<'_>, block: &Block, lists: &[Range<usize>; 4], vector: usize) {
     // Safety: the caller's.
     unsafe {
-        let mut weights = part.sums.weights.as_ptr().add(block.weights);
+        let mut weights = part.sums.weights.cells().as_ptr().add(block.weights);
         let at = part.input.add(vector * D::L::LANES);
         let mut sums = [[D::L::splat(0); N]; 4];
         for r in 0..4 {
@@ -358,7 +358,7 @@ unsafe fn outputs_of<D: Dot, const N: usize>(part: &Part<'_>, block: &Block, lis
     let layer = part.sums;
     // Safety: the caller's.
     unsafe {
-        let sums = sums_at::<D, N>(list, layer.weights.as_ptr().add(block.weights), part.input);
+        let sums = sums_at::<D, N>(list, layer.weights.cells().as_ptr().add(block.weights), part.input);
         for n in 0..N {
             let first = block.first + n * D::L::LANES;
             let start = D::L::load(layer.finish.start[first..][..D::L::LANES].as_ptr().cast());

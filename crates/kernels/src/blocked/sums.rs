@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::finish::Finish;
-use super::place::{Cell, Place};
+use super::place::{Buffer, Cell, Place};
 use super::stores::Stores;
 use super::{Team, loops, run};
 use crate::integer::Kernel;
@@ -40,7 +40,7 @@ pub struct Sums {
     /// Offsets of the cells that are read.
     pub(super) lists: Vec<u32>,
     /// Weights in the order of their use.
-    pub(super) weights: Vec<u32>,
+    pub(super) weights: Buffer,
     /// How many cells of the input are there for the loops to read.
     reach: usize,
     /// Cells of weights.
@@ -160,17 +160,17 @@ impl Sums {
             finish,
             form: Form::Outputs { blocks: Vec::new() },
             lists: Vec::new(),
-            weights: Vec::new(),
+            weights: Buffer::default(),
             reach: 0,
             work: 0,
             cost: 0.0,
         };
-        let mut blocks = Vec::new();
+        let (mut blocks, mut arranged) = (Vec::new(), Vec::new());
         sums.form = if one {
-            sums.add_outputs(layer, &mut blocks);
+            sums.add_outputs(layer, &mut blocks, &mut arranged);
             Form::Outputs { blocks }
         } else {
-            sums.add_positions(layer, &mut blocks);
+            sums.add_positions(layer, &mut blocks, &mut arranged);
             Form::Positions { blocks, stores: Stores::new(layer, loops.lanes) }
         };
         #[cfg(target_arch = "x86_64")]
@@ -179,10 +179,11 @@ impl Sums {
             && tiles.cost() < sums.cost
         {
             sums.lists = tiles.offsets.clone();
-            sums.weights = Vec::new();
+            arranged.clear();
             sums.work = tiles.cells() as u64;
             sums.form = Form::Tiles { tiles, stores: stores.clone() };
         }
+        sums.weights = Buffer::of(&arranged);
         let lanes = match &sums.form {
             Form::Positions { stores, .. } => stores.vectors() * loops.lanes,
             #[cfg(target_arch = "x86_64")]
@@ -194,7 +195,7 @@ impl Sums {
         Some(sums)
     }
 
-    fn add_positions(&mut self, layer: &Layer<'_>, blocks: &mut Vec<Block>) {
+    fn add_positions(&mut self, layer: &Layer<'_>, blocks: &mut Vec<Block>, arranged: &mut Vec<u32>) {
         let (most, outputs) = (self.loops.rows, layer.output.channels);
         let mut first = 0;
         while first < outputs {
@@ -206,22 +207,30 @@ impl Sums {
             if (own as f64) * OWN_COST < (cells.offsets.len() * rows) as f64 {
                 for first in range.step_by(OWN) {
                     let count = (outputs - first).min(OWN);
-                    self.add_own(&Cells::new(layer, first..first + count), first, count, blocks);
+                    self.add_own(&Cells::new(layer, first..first + count), first, count, blocks, arranged);
                 }
             } else {
-                self.add_shared(&cells, first, count, rows, blocks);
+                self.add_shared(&cells, first, count, rows, blocks, arranged);
             }
             first += count;
         }
     }
 
-    fn add_shared(&mut self, cells: &Cells, first: usize, count: usize, rows: usize, blocks: &mut Vec<Block>) {
-        let (list, weights) = (self.lists.len(), self.weights.len());
+    fn add_shared(
+        &mut self,
+        cells: &Cells,
+        first: usize,
+        count: usize,
+        rows: usize,
+        blocks: &mut Vec<Block>,
+        arranged: &mut Vec<u32>,
+    ) {
+        let (list, weights) = (self.lists.len(), arranged.len());
         self.lists.extend(&cells.offsets);
         for of_cell in &cells.weights {
             for r in 0..rows {
                 let cell = (self.loops.arrange)(of_cell.get(r).copied().unwrap_or_default());
-                self.weights.extend(&cell[..self.loops.words]);
+                arranged.extend(&cell[..self.loops.words]);
             }
         }
         self.work += (cells.offsets.len() * rows) as u64;
@@ -229,14 +238,14 @@ impl Sums {
         blocks.push(Block { first, count, rows, lists: Lists::Shared(list..self.lists.len()), weights });
     }
 
-    fn add_own(&mut self, cells: &Cells, first: usize, count: usize, blocks: &mut Vec<Block>) {
-        let weights = self.weights.len();
+    fn add_own(&mut self, cells: &Cells, first: usize, count: usize, blocks: &mut Vec<Block>, arranged: &mut Vec<u32>) {
+        let weights = arranged.len();
         let lists = std::array::from_fn(|r| {
             let start = self.lists.len();
             for (offset, of_cell) in cells.offsets.iter().zip(&cells.weights) {
                 let Some(&cell) = of_cell.get(r).filter(|w| **w != [0; 4]) else { continue };
                 self.lists.push(*offset);
-                self.weights.extend(&(self.loops.arrange)(cell)[..self.loops.words]);
+                arranged.extend(&(self.loops.arrange)(cell)[..self.loops.words]);
                 self.work += 1;
                 self.cost += OWN_COST;
             }
@@ -245,21 +254,21 @@ impl Sums {
         blocks.push(Block { first, count, rows: OWN, lists: Lists::Own(lists), weights });
     }
 
-    fn add_outputs(&mut self, layer: &Layer<'_>, blocks: &mut Vec<Block>) {
+    fn add_outputs(&mut self, layer: &Layer<'_>, blocks: &mut Vec<Block>, arranged: &mut Vec<u32>) {
         let (lanes, outputs) = (self.loops.lanes, layer.output.channels);
         let mut first = 0;
         while first < outputs {
             let rows = if outputs - first >= run::VECTORS * lanes { run::VECTORS } else { 1 };
             let count = (outputs - first).min(rows * lanes);
             let cells = Cells::new(layer, first..first + count);
-            let (list, weights) = (self.lists.len(), self.weights.len());
+            let (list, weights) = (self.lists.len(), arranged.len());
             self.lists.extend(&cells.offsets);
             for of_cell in &cells.weights {
                 for lanes in (0..rows).map(|v| v * lanes..(v + 1) * lanes) {
-                    let arranged = lanes.map(|o| (self.loops.arrange)(of_cell.get(o).copied().unwrap_or_default()));
-                    let arranged: Vec<[u32; 2]> = arranged.collect();
+                    let cells = lanes.map(|o| (self.loops.arrange)(of_cell.get(o).copied().unwrap_or_default()));
+                    let cells: Vec<[u32; 2]> = cells.collect();
                     for word in 0..self.loops.words {
-                        self.weights.extend(arranged.iter().map(|cell| cell[word]));
+                        arranged.extend(cells.iter().map(|cell| cell[word]));
                     }
                 }
             }
@@ -304,7 +313,7 @@ impl Sums {
             Form::Tiles { tiles, .. } => tiles.cells(),
             _ => 0,
         };
-        (self.weights.len() + self.lists.len() + tiles) * 4
+        (self.weights.cells().len() + self.lists.len() + tiles) * 4
     }
 }
 

@@ -77,14 +77,24 @@ fn check(numbers: &mut Numbers, team: &Team) {
     let size: [usize; 2] = std::array::from_fn(|i| kernel[i] + if one { 0 } else { grown[i] });
     let input = numbers.place(cell, inputs, size, signed);
     let dilation: [usize; 2] = std::array::from_fn(|i| if 2 * kernel[i] - 1 <= size[i] { 2 } else { 1 });
-    let pad: [usize; 2] = std::array::from_fn(|i| if one { 0 } else { input.border[i].min(dilation[i] * (kernel[i] - 1)) });
+    let pad: [usize; 2] =
+        std::array::from_fn(|i| if one { 0 } else { input.border[i].min(dilation[i] * (kernel[i] - 1)) });
     let out: [usize; 2] = std::array::from_fn(|i| size[i] + 2 * pad[i] - dilation[i] * (kernel[i] - 1));
     let taps: Vec<[isize; 2]> = (0..kernel[0] * kernel[1])
         .map(|t| [t / kernel[1], t % kernel[1]])
         .map(|t| std::array::from_fn(|i| (t[i] * dilation[i]) as isize - pad[i] as isize))
         .collect();
     let row = inputs / groups * taps.len();
-    let limits = range(if cell == Cell::Bytes { 8 } else if row < 100 { 12 } else { 9 }, true);
+    let limits = range(
+        if cell == Cell::Bytes {
+            8
+        } else if row < 100 {
+            12
+        } else {
+            9
+        },
+        true,
+    );
     let mut weights = numbers.codes(outputs * row, limits.into());
     let kept = [1, 1, 3, 10][numbers.below(4)];
     weights.chunks_mut(4).filter(|_| numbers.below(kept) != 0).for_each(|w| w.fill(0));

@@ -218,12 +218,26 @@ unsafe fn pairs_avx512(sum: __m512i, a: __m512i, b: __m512i) -> __m512i {
 }
 
 halved!(
-    Avx2Bytes, Avx2, __m256i, _mm256_set1_epi16, _mm256_and_si256, _mm256_srli_epi16, _mm256_madd_epi16,
-    _mm256_add_epi32, _mm256_max_epu8
+    Avx2Bytes,
+    Avx2,
+    __m256i,
+    _mm256_set1_epi16,
+    _mm256_and_si256,
+    _mm256_srli_epi16,
+    _mm256_madd_epi16,
+    _mm256_add_epi32,
+    _mm256_max_epu8
 );
 halved!(
-    Avx512Bytes, Avx512, __m512i, _mm512_set1_epi16, _mm512_and_si512, _mm512_srli_epi16, _mm512_madd_epi16,
-    _mm512_add_epi32, _mm512_max_epu8
+    Avx512Bytes,
+    Avx512,
+    __m512i,
+    _mm512_set1_epi16,
+    _mm512_and_si512,
+    _mm512_srli_epi16,
+    _mm512_madd_epi16,
+    _mm512_add_epi32,
+    _mm512_max_epu8
 );
 direct!(Avx2Words, Avx2, __m256i, words, pairs_avx2, _mm256_max_epi16);
 direct!(AvxVnniBytes, Avx2, __m256i, bytes, _mm256_dpbusd_avx_epi32, _mm256_max_epu8);

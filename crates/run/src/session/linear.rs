@@ -69,14 +69,7 @@ impl Product {
     }
 
     /// The output's codes from the input's; `scratch` holds the input taken apart.
-    pub fn run(
-        &self,
-        [from, to]: [&Place; 2],
-        input: &[u32],
-        output: &mut [u32],
-        scratch: &mut Buffer,
-        team: &Team,
-    ) {
+    pub fn run(&self, [from, to]: [&Place; 2], input: &[u32], output: &mut [u32], scratch: &mut Buffer, team: &Team) {
         match &self.phases {
             None => self.sums.run(input, output, team),
             Some((phases, place)) => {

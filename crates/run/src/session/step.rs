@@ -10,8 +10,8 @@ use synapress_model::linear::IntegerWeights;
 use synapress_model::{Error, Fixed, Graph, IntegerForward, NodeId, Shape};
 
 use super::linear::Product;
-use super::planar;
 use super::plan::{Plan, Planned, Way, stage};
+use super::planar;
 
 /// A step, ready to run.
 #[derive(Debug)]
@@ -92,8 +92,7 @@ impl Step {
         let ready = match (planned.way, &weights) {
             (Way::Sums(g), Some(w)) => {
                 let places = [inputs[0].place, output.place];
-                Product::new(kernel, &g, w, places, [from, to], &planned.later)
-                    .map(|p| Work::Product(Box::new(p)))
+                Product::new(kernel, &g, w, places, [from, to], &planned.later).map(|p| Work::Product(Box::new(p)))
             }
             (Way::Largest(windows), _) => Some(Work::Largest(kernel, windows)),
             (Way::Mean(windows), _) => Some(Work::Mean(windows, stage(from.frac.into(), to))),
@@ -104,8 +103,7 @@ impl Step {
                     .map(|&entry| multiplier(entry))
                     .map(|(factor, scale)| (factor as i32, scale + shift))
                     .collect();
-                Normalization::new(channels, &entries, [low, high])
-                    .map(|n| Work::Normalization(kernel, Box::new(n)))
+                Normalization::new(channels, &entries, [low, high]).map(|n| Work::Normalization(kernel, Box::new(n)))
             }
             _ => None,
         };
@@ -141,13 +139,7 @@ impl Step {
     }
 
     /// Runs it on a session's buffers.
-    pub fn run(
-        &self,
-        graph: &Graph,
-        buffers: &mut [Buffer],
-        scratch: &mut Scratch,
-        team: &Team,
-    ) -> Result<(), Error> {
+    pub fn run(&self, graph: &Graph, buffers: &mut [Buffer], scratch: &mut Scratch, team: &Team) -> Result<(), Error> {
         let mut own = std::mem::take(&mut buffers[self.output.buffer]);
         let (from, to) = (self.inputs[0], &self.output.place);
         let input = buffers[from.buffer].cells();
@@ -235,6 +227,9 @@ impl Definition {
 impl Plan {
     /// A map and its buffer.
     pub fn map(&self, map: NodeId) -> Map {
-        Map { buffer: self.buffers[map], place: self.places[map].expect("every map that is read or written has a place") }
+        Map {
+            buffer: self.buffers[map],
+            place: self.places[map].expect("every map that is read or written has a place"),
+        }
     }
 }
