@@ -50,6 +50,8 @@ struct Measured {
     /// Milliseconds of a batch, sorted.
     batches: Vec<f64>,
     layers: Vec<Layer>,
+    /// From the start until the network was read, was ready to run, and had its first result.
+    read: Duration,
     load: Duration,
     first: Duration,
 }
@@ -77,6 +79,7 @@ impl Run for Bench {
         let batch = usize::from(self.batch);
         let start = Instant::now();
         let net = Source::new(&self.model, self.weights.as_deref()).open_complete()?;
+        let read = start.elapsed();
         let mut runner =
             Runner::new(&net, kernel, threads, batch, self.float).with_context(|| self.model.display().to_string())?;
         let load = start.elapsed();
@@ -101,7 +104,7 @@ impl Run for Bench {
         }
         batches.sort_by(f64::total_cmp);
         let layers = runner.layers(&net, &mut layers);
-        let measured = Measured { batches, layers, load, first };
+        let measured = Measured { batches, layers, read, load, first };
         let answer = self.json(&runner, &measured, threads);
         self.output.answer(&answer, || self.text(&runner, &measured, threads))
     }
@@ -142,6 +145,7 @@ impl Bench {
                 "median": m.quantile(0.5), "p95": m.quantile(0.95), "least": m.quantile(0.0),
             },
             "images_per_second": self.images_per_second(m),
+            "read_ms": m.read.as_secs_f64() * 1e3,
             "load_ms": m.load.as_secs_f64() * 1e3,
             "first_result_ms": m.first.as_secs_f64() * 1e3,
             "peak_memory_bytes": peak_memory(),
@@ -173,7 +177,7 @@ impl Bench {
         let memory = peak_memory().map(|b| format!(", peak memory {:.1} MB", b as f64 / 1e6)).unwrap_or_default();
         format!(
             "{out}\n\n{}, {}, {threads} threads, batch {}: median {:.3} ms, 95th percentile {:.3} ms of {} batches, \
-             {:.1} images/s\nloaded in {:.0} ms, first result after {:.0} ms{memory}",
+             {:.1} images/s\nread in {:.0} ms, ready after {:.0} ms, first result after {:.0} ms{memory}",
             runner.name(),
             runner.kernel(),
             self.batch,
@@ -181,6 +185,7 @@ impl Bench {
             m.quantile(0.95),
             m.batches.len(),
             self.images_per_second(m),
+            m.read.as_secs_f64() * 1e3,
             m.load.as_secs_f64() * 1e3,
             m.first.as_secs_f64() * 1e3,
         )

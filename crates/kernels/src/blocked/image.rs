@@ -1,6 +1,8 @@
 //! Numbers of an image as codes in the channel-blocked layout.
 
-use super::planes::each_plane;
+use std::ops::Range;
+
+use super::planes::rows_of_planes;
 use super::{Place, Team};
 use crate::integer::{Kernel, Loops};
 
@@ -21,34 +23,37 @@ pub fn quantize(
     let area = to.size[0] * to.size[1];
     assert!(image.len() >= to.channels * area, "an image of {} channels", to.channels);
     let limits = range.map(|limit| limit as f64);
-    each_plane(to, output, team, &|plane, out| {
+    let pieces = team.threads().min(to.size[0]);
+    rows_of_planes(to, output, team, pieces, &|plane, rows, out| {
         let each = to.cell.channels();
         let channels = &image[plane * each * area..((plane + 1) * each).min(to.channels) * area];
-        kernel.run(Plane { channels, scale, limits, to, out });
+        kernel.run(Rows { channels, scale, limits, to, rows, out });
     });
     to.clear_borders(output);
 }
 
-struct Plane<'a> {
+struct Rows<'a> {
     channels: &'a [f32],
     scale: f64,
     limits: [f64; 2],
     to: &'a Place,
+    rows: Range<usize>,
+    /// From the first pixel of the first row on.
     out: &'a mut [u32],
 }
 
 /// Pixels that are worked on at a time.
 const TOGETHER: usize = 32;
 
-impl Loops for Plane<'_> {
+impl Loops for Rows<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        let Plane { channels, scale, limits: [low, high], to, out } = self;
+        let Rows { channels, scale, limits: [low, high], to, rows, out } = self;
         let ([height, width], bits) = (to.size, 32 / to.cell.channels());
         let (mask, offset) = (((1u64 << bits) - 1) as u32, i32::from(to.offset()));
-        for y in 0..height {
+        for y in rows.clone() {
             for x in (0..width).step_by(TOGETHER) {
                 let n = (width - x).min(TOGETHER);
                 let mut cells = [0u32; TOGETHER];
@@ -67,7 +72,7 @@ impl Loops for Plane<'_> {
                     }
                 }
                 // Channels beyond the last stay 0, which their weights make harmless.
-                out[to.pixel(y, x)..][..n].copy_from_slice(&cells[..n]);
+                out[(y - rows.start) * to.pitch + x..][..n].copy_from_slice(&cells[..n]);
             }
         }
     }

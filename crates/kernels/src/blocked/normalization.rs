@@ -70,14 +70,16 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// Codes of one channel, from its plane's cells.
+    /// The codes of a channel from a pixel on. Those beyond the row are of no use; there is slack behind the last.
     #[inline(always)]
-    fn codes(&self, channel: usize, x: usize, out: &mut [i32]) {
+    fn codes(&self, channel: usize, x: usize) -> [i32; TOGETHER] {
         let (shift, offset) = (channel % 4 * 8, i32::from(self.from.offset()));
-        let cells = &self.input[self.from.row(channel / 4, self.y) + x..][..out.len()];
-        for (q, cell) in out.iter_mut().zip(cells) {
-            *q = (cell >> shift & 0xff) as i32 - offset;
+        let cells = &self.input[self.from.row(channel / 4, self.y) + x..][..TOGETHER];
+        let mut codes = [0; TOGETHER];
+        for i in 0..TOGETHER {
+            codes[i] = (cells[i] >> shift & 0xff) as i32 - offset;
         }
+        codes
     }
 }
 
@@ -90,31 +92,32 @@ impl Loops for Row<'_> {
         let (channels, width, to) = (self.to.channels, self.to.size[1], self.to);
         let (each, offset) = (to.cell.channels(), i32::from(to.offset()));
         let (bits, mask) = if each == 4 { (8, 0xff) } else { (16, 0xffff) };
-        let mut squares = vec![0i32; channels * TOGETHER];
         for x in (0..width).step_by(TOGETHER) {
             let n = (width - x).min(TOGETHER);
-            let mut codes = [0i32; TOGETHER];
-            for (c, squares) in squares.chunks_exact_mut(TOGETHER).enumerate() {
-                self.codes(c, x, &mut codes[..n]);
-                squares.iter_mut().zip(&codes).for_each(|(s, q)| *s = q * q);
-            }
             let mut sums = [0i32; TOGETHER];
-            for squares in squares.chunks_exact(TOGETHER).take(half) {
-                sums.iter_mut().zip(squares).for_each(|(sum, s)| *sum += s);
+            for channel in 0..half.min(channels) {
+                let come = self.codes(channel, x);
+                for i in 0..TOGETHER {
+                    sums[i] += come[i] * come[i];
+                }
             }
             for plane in 0..to.planes() {
                 let mut cells = [0u32; TOGETHER];
                 for channel in plane * each..((plane + 1) * each).min(channels) {
-                    self.codes(channel, x, &mut codes[..n]);
                     // The window moves by a channel: one comes, one goes.
                     if channel + half < channels {
-                        let squares = &squares[(channel + half) * TOGETHER..][..TOGETHER];
-                        sums.iter_mut().zip(squares).for_each(|(sum, s)| *sum += s);
+                        let come = self.codes(channel + half, x);
+                        for i in 0..TOGETHER {
+                            sums[i] += come[i] * come[i];
+                        }
                     }
                     if channel > half {
-                        let squares = &squares[(channel - half - 1) * TOGETHER..][..TOGETHER];
-                        sums.iter_mut().zip(squares).for_each(|(sum, s)| *sum -= s);
+                        let gone = self.codes(channel - half - 1, x);
+                        for i in 0..TOGETHER {
+                            sums[i] -= gone[i] * gone[i];
+                        }
                     }
+                    let codes = self.codes(channel, x);
                     for i in 0..TOGETHER {
                         // The exponent of a float is the number of bits: exact below 2^24.
                         let bits_of = ((sums[i] | 1 << MANTISSA) as f32).to_bits() >> 23;
