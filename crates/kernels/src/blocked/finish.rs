@@ -1,6 +1,7 @@
 //! From sums to codes: bias, then rounding shifts and saturations one after another.
 
 use super::sums::Layer;
+use crate::scalar::round_shift;
 
 /// A rounding shift and a saturation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,17 @@ impl Finish {
     /// A bias for each output (or none) and the steps to its code.
     pub fn new(bias: Vec<i64>, stages: Vec<Stage>) -> Self {
         Self { bias, stages, start: Vec::new(), offset: 0 }
+    }
+
+    /// The code of one sum, as it is stored.
+    pub(super) fn code(&self, sum: i32, output: usize) -> i32 {
+        let mut value = sum.wrapping_add(self.start[output]) >> self.stages[0].shift;
+        value = value.clamp(self.stages[0].low, self.stages[0].high);
+        for stage in &self.stages[1..] {
+            let rounded = round_shift(value.into(), stage.shift);
+            value = rounded.clamp(stage.low.into(), stage.high.into()) as i32;
+        }
+        value + self.offset
     }
 
     /// Ready for a layer; `None` when 32 bits do not hold every sum and what finishing makes of it.

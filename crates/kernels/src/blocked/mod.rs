@@ -16,6 +16,7 @@ mod place;
 mod plain;
 mod planes;
 pub mod pooling;
+mod rows;
 mod run;
 mod stores;
 mod sums;

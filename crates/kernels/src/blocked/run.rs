@@ -42,7 +42,7 @@ pub(super) struct Part<'a> {
     /// The start of the input's planes.
     pub input: *const u32,
     /// The start of the output's buffer.
-    output: *mut u32,
+    pub output: *mut u32,
     pub vectors: Range<usize>,
 }
 
@@ -109,6 +109,14 @@ pub(super) fn run(sums: &Sums, input: &[u32], output: &mut [u32], team: &Team) {
                 let blocks = 2 * pairs.start..(2 * pairs.end).min(tiles.blocks());
                 // Safety: likewise.
                 unsafe { super::amx::positions(&part(&[], Some(stores), vectors.clone()), tiles, blocks) }
+            });
+        }
+        Form::Rows(rows) => {
+            // More pieces than threads: rows are of different length.
+            let parts = split(rows.outputs(), if team.threads() == 1 { 1 } else { 8 * team.threads() });
+            team.run(parts.len(), &|i| {
+                // Safety: likewise.
+                unsafe { super::rows::outputs(&part(&[], None, 0..1), rows, parts[i].clone()) }
             });
         }
         Form::Outputs { blocks } => {
@@ -371,7 +379,7 @@ unsafe fn outputs_of<D: Dot, const N: usize>(part: &Part<'_>, block: &Block, lis
 }
 
 /// Writes codes of some outputs at the only position.
-unsafe fn scatter(place: &Place, codes: &[u32], first: usize, output: *mut u32) {
+pub(super) unsafe fn scatter(place: &Place, codes: &[u32], first: usize, output: *mut u32) {
     let each = place.cell.channels();
     for (i, &code) in codes.iter().enumerate() {
         let channel = first + i;
@@ -390,7 +398,7 @@ unsafe fn scatter(place: &Place, codes: &[u32], first: usize, output: *mut u32) 
 }
 
 /// Where part `i` of a cell lies in memory, in units of so many bytes.
-const fn little(i: usize, bytes: usize) -> usize {
+pub(super) const fn little(i: usize, bytes: usize) -> usize {
     if cfg!(target_endian = "little") { i } else { 4 / bytes - 1 - i }
 }
 

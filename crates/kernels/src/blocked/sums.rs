@@ -7,7 +7,8 @@
 use std::ops::Range;
 
 use super::finish::Finish;
-use super::place::{Buffer, Cell, Place};
+use super::place::{Buffer, Cell, Place, SLACK};
+use super::rows::Rows;
 use super::stores::Stores;
 use super::{Team, loops, run};
 use crate::integer::Kernel;
@@ -59,6 +60,8 @@ pub(super) enum Form {
     Tiles { tiles: super::amx::Tiles, stores: Stores },
     /// Outputs; there is a single position.
     Outputs { blocks: Vec<Block> },
+    /// Nothing: few weights are left at a single position.
+    Rows(Rows),
 }
 
 /// Outputs that are computed together.
@@ -166,7 +169,10 @@ impl Sums {
             cost: 0.0,
         };
         let (mut blocks, mut arranged) = (Vec::new(), Vec::new());
-        sums.form = if one {
+        sums.form = if let Some(rows) = one.then(|| Rows::new(layer)).flatten() {
+            sums.work = rows.entries() as u64;
+            Form::Rows(rows)
+        } else if one {
             sums.add_outputs(layer, &mut blocks, &mut arranged);
             Form::Outputs { blocks }
         } else {
@@ -189,6 +195,7 @@ impl Sums {
             #[cfg(target_arch = "x86_64")]
             Form::Tiles { tiles, stores } => tiles.span(&layer.input) + stores.vectors() * loops.lanes,
             Form::Outputs { .. } => 1,
+            Form::Rows(_) => layer.input.end() - SLACK,
         };
         let farthest = sums.lists.iter().max().copied().unwrap_or(0) as usize;
         sums.reach = layer.input.start + farthest + lanes;
@@ -292,7 +299,10 @@ impl Sums {
     /// cells and blocks, but without those at positions beyond the output.
     pub fn multiplications(&self) -> u64 {
         let positions = (self.output.size[0] * self.output.size[1]) as u64;
-        self.work * self.input.cell.channels() as u64 * positions
+        match &self.form {
+            Form::Rows(_) => self.work,
+            _ => self.work * self.input.cell.channels() as u64 * positions,
+        }
     }
 
     /// What a cell of the input holds.
@@ -302,8 +312,11 @@ impl Sums {
 
     /// Whether any outputs have lists of their own.
     pub fn is_sparse(&self) -> bool {
-        let (Form::Positions { blocks, .. } | Form::Outputs { blocks }) = &self.form else { return false };
-        blocks.iter().any(|b| matches!(b.lists, Lists::Own(_)))
+        match &self.form {
+            Form::Positions { blocks, .. } => blocks.iter().any(|b| matches!(b.lists, Lists::Own(_))),
+            Form::Rows(_) => true,
+            _ => false,
+        }
     }
 
     /// Bytes of the arranged weights.
@@ -311,6 +324,7 @@ impl Sums {
         let tiles = match &self.form {
             #[cfg(target_arch = "x86_64")]
             Form::Tiles { tiles, .. } => tiles.cells(),
+            Form::Rows(rows) => rows.entries() / 2,
             _ => 0,
         };
         (self.weights.cells().len() + self.lists.len() + tiles) * 4

@@ -96,7 +96,7 @@ fn check(numbers: &mut Numbers, team: &Team) {
         true,
     );
     let mut weights = numbers.codes(outputs * row, limits.into());
-    let kept = [1, 1, 3, 10][numbers.below(4)];
+    let kept = [1, 1, 3, 10, 40][numbers.below(5)];
     weights.chunks_mut(4).filter(|_| numbers.below(kept) != 0).for_each(|w| w.fill(0));
     let (low, high) = range(bits(cell), signed);
     let mut output = numbers.place(out_cell, outputs, out, out_signed);
