@@ -60,9 +60,12 @@ def build(network):
             outputs.append(inputs[0])
             continue
         weights, bias = network.weights.get(i, (None, None))
-        if node.kind == "InnerProduct":
+        before = network.nodes[node.inputs[0]].attributes
+        if node.kind == "InnerProduct" or (node.kind == "Softmax" and before.get("global_pooling") == "true"):
             operators.append(helper.make_node("Flatten", inputs, [f"flat{i}"], axis=1))
-            inputs, kind, fields = [f"flat{i}"], "Gemm", {"transB": 1}
+            inputs = [f"flat{i}"]
+        if node.kind == "InnerProduct":
+            kind, fields = "Gemm", {"transB": 1}
             weights = weights.reshape(weights.shape[0], -1)
         elif node.kind in SIMPLE:
             kind, fields = SIMPLE[node.kind](node)

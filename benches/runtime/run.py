@@ -120,7 +120,10 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     networks.build()
     peers = load_peers(chosen.peers.split(","))
-    given = {name: Path(path).resolve() for name, path in (text.split("=", 1) for text in chosen.compressed)}
+    given = {name: Path(path).resolve() for name, path in (text.partition("=")[::2] for text in chosen.compressed)}
+    for name, path in given.items():
+        if name not in SIDES or not path.is_file():
+            sys.exit(f"--compressed {name}={path}: needs one of {', '.join(SIDES)} and a .syn file of it")
     batches, rounds = ([1], 1) if chosen.quick else ([1, 16], chosen.rounds)
     compared = 20 if chosen.quick else 100
     contenders = []
