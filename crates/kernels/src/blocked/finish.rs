@@ -1,5 +1,6 @@
 //! From sums to codes: bias, then rounding shifts and saturations one after another.
 
+use super::place::Cell;
 use super::sums::Layer;
 use crate::scalar::round_shift;
 
@@ -25,6 +26,8 @@ pub struct Finish {
     pub(super) start: Vec<i32>,
     /// What is added to a code where it is stored.
     pub(super) offset: i32,
+    /// Whether codes are bytes that one stage saturates to all that bytes hold.
+    pub(super) whole_bytes: bool,
 }
 
 /// Outputs whose starting values are read together.
@@ -33,7 +36,7 @@ const TOGETHER: usize = 64;
 impl Finish {
     /// A bias for each output (or none) and the steps to its code.
     pub fn new(bias: Vec<i64>, stages: Vec<Stage>) -> Self {
-        Self { bias, stages, start: Vec::new(), offset: 0 }
+        Self { bias, stages, start: Vec::new(), offset: 0, whole_bytes: false }
     }
 
     /// The code of one sum, as it is stored.
@@ -73,6 +76,9 @@ impl Finish {
         }
         self.start.resize(layer.output.channels.next_multiple_of(TOGETHER), 0);
         self.offset = i32::from(layer.output.offset());
+        let [low, high] = if layer.output.signed { [-128, 127] } else { [0, 255] };
+        let Stage { low: least, high: most, .. } = self.stages[0];
+        self.whole_bytes = layer.output.cell == Cell::Bytes && later.is_empty() && [least, most] == [low, high];
         Some(self)
     }
 }

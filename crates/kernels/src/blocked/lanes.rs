@@ -22,6 +22,20 @@ pub(super) trait Lanes {
     unsafe fn right(a: Self::V, shift: u32) -> Self::V;
     /// Shift by 0 to 31.
     unsafe fn left(a: Self::V, shift: u32) -> Self::V;
+    /// Cells of bytes from the codes of their four channels: saturated to 8 bits, and if `signed` with 128 added.
+    #[inline(always)]
+    unsafe fn bytes(codes: [Self::V; 4], signed: bool) -> Self::V {
+        // Safety: the caller's.
+        unsafe {
+            let (low, high) = if signed { (-128, 127) } else { (0, 255) };
+            let mut cells = Self::splat(0);
+            for c in 0..4 {
+                let code = Self::max(Self::min(codes[c], Self::splat(high)), Self::splat(low));
+                cells = Self::or(cells, Self::left(Self::add(code, Self::splat(low.abs())), 8 * c as u32));
+            }
+            cells
+        }
+    }
     /// Writes the lanes whose bit in the mask is set; the others' memory need not be there.
     unsafe fn store(a: Self::V, to: *mut u32, mask: u32);
 }

@@ -216,10 +216,19 @@ unsafe fn put<D: Dot, const R: usize, const N: usize, const E: usize>(
         for n in 0..N {
             // Safety: the caller's; stores lie in the output's planes, of which block and cell name one.
             unsafe {
+                let start = |r: usize| layer.finish.start[outputs.start + c * E + r];
                 let mut cell = D::L::splat(0);
-                for r in 0..E {
-                    let start = D::L::splat(layer.finish.start[outputs.start + c * E + r]);
-                    let v = codes::<D>(&layer.finish, sums[c * E + r][n], start);
+                if E == 4 && layer.finish.whole_bytes {
+                    let shift = layer.finish.stages[0].shift as u32;
+                    let mut four = [cell; 4];
+                    for r in 0..4 {
+                        let sum = D::L::add(sums[(c * E + r) % R][n], D::L::splat(start(r % E)));
+                        four[r] = D::L::right(sum, shift);
+                    }
+                    cell = D::L::bytes(four, layer.finish.offset != 0);
+                }
+                for r in 0..if E == 4 && layer.finish.whole_bytes { 0 } else { E } {
+                    let v = codes::<D>(&layer.finish, sums[c * E + r][n], D::L::splat(start(r)));
                     cell = if E == 4 {
                         D::L::or(cell, D::L::left(v, 8 * r as u32))
                     } else {

@@ -50,6 +50,20 @@ impl Lanes for Avx2 {
         unsafe { _mm256_sll_epi32(a, _mm_cvtsi32_si128(shift as i32)) }
     }
     #[inline(always)]
+    unsafe fn bytes(codes: [__m256i; 4], signed: bool) -> __m256i {
+        unsafe {
+            let [a, b] = [_mm256_packs_epi32(codes[0], codes[1]), _mm256_packs_epi32(codes[2], codes[3])];
+            let packed = if signed {
+                _mm256_xor_si256(_mm256_packs_epi16(a, b), _mm256_set1_epi8(-128))
+            } else {
+                _mm256_packus_epi16(a, b)
+            };
+            // Of every four positions the first channels came first, then the second ones.
+            let order = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+            _mm256_shuffle_epi8(packed, _mm256_broadcastsi128_si256(order))
+        }
+    }
+    #[inline(always)]
     unsafe fn store(a: __m256i, to: *mut u32, mask: u32) {
         unsafe {
             if mask & 0xff == 0xff {
@@ -101,6 +115,20 @@ impl Lanes for Avx512 {
     #[inline(always)]
     unsafe fn left(a: __m512i, shift: u32) -> __m512i {
         unsafe { _mm512_sll_epi32(a, _mm_cvtsi32_si128(shift as i32)) }
+    }
+    #[inline(always)]
+    unsafe fn bytes(codes: [__m512i; 4], signed: bool) -> __m512i {
+        unsafe {
+            let [a, b] = [_mm512_packs_epi32(codes[0], codes[1]), _mm512_packs_epi32(codes[2], codes[3])];
+            let packed = if signed {
+                _mm512_xor_si512(_mm512_packs_epi16(a, b), _mm512_set1_epi8(-128))
+            } else {
+                _mm512_packus_epi16(a, b)
+            };
+            // Of every four positions the first channels came first, then the second ones.
+            let order = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+            _mm512_shuffle_epi8(packed, _mm512_broadcast_i32x4(order))
+        }
     }
     #[inline(always)]
     unsafe fn store(a: __m512i, to: *mut u32, mask: u32) {
