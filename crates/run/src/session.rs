@@ -11,6 +11,7 @@ mod plan;
 mod planar;
 mod step;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use synapress_kernels::blocked::{Buffer, Team, image};
@@ -23,7 +24,7 @@ pub use definition::definition;
 pub use step::How;
 
 use crate::session::definition::integers;
-use crate::session::plan::{Given, Plan};
+use crate::session::plan::{Given, Plan, Width};
 use crate::session::step::{Map, Step};
 
 /// A quantized network, ready to run. Clones share the weights and have buffers of their own, one for each thread.
@@ -94,6 +95,19 @@ impl Session {
     /// # Errors
     /// As [`Session::new`].
     pub fn with_kernel(net: &Net, kernel: Kernel) -> Result<Self, Error> {
+        Self::of(Cow::Borrowed(net), kernel)
+    }
+
+    /// As [`Session::with_kernel`]; the network's weights are freed one after another as they are arranged, so that
+    /// both are never there at once.
+    ///
+    /// # Errors
+    /// As [`Session::new`].
+    pub fn consume(net: Net, kernel: Kernel) -> Result<Self, Error> {
+        Self::of(Cow::Owned(net), kernel)
+    }
+
+    fn of(net: Cow<'_, Net>, kernel: Kernel) -> Result<Self, Error> {
         Ok(Self { program: Arc::new(Program::new(net, kernel)?), team: Arc::default(), state: State::default() })
     }
 
@@ -180,8 +194,8 @@ impl Session {
 }
 
 impl Program {
-    fn new(net: &Net, kernel: Kernel) -> Result<Self, Error> {
-        let formats = integers(net)?;
+    fn new(mut net: Cow<'_, Net>, kernel: Kernel) -> Result<Self, Error> {
+        let formats = integers(&net)?.clone();
         let graph = net.graph.clone();
         let (input, output) = (graph.input()?, graph.output());
         let needed = graph.needed_for(&[output]);
@@ -191,7 +205,7 @@ impl Program {
         let softmax = graph.node(output).layer.loss_weight().map(|_| output);
         let scores = softmax.map_or(output, |id| graph.node(id).inputs[0]);
         let integer: Vec<bool> = (0..needed.len()).map(|id| needed[id] && Some(id) != softmax).collect();
-        let mut weights: Vec<Option<IntegerWeights>> = Vec::new();
+        let mut widths: Vec<Option<Width>> = Vec::new();
         for (id, node) in graph.nodes().iter().enumerate() {
             let fault = |e: Error| e.at_layer(&node.name);
             if integer[id] && node.layer.loss_weight().is_some() {
@@ -199,16 +213,20 @@ impl Program {
                 return Err(fault(Error::new(ErrorKind::Unsupported, message)));
             }
             let own = net.weights[id].as_ref().filter(|_| integer[id]);
-            weights.push(own.map(IntegerWeights::of).transpose().map_err(fault)?);
+            widths.push(own.map(|w| Width::of(w).map_err(fault)).transpose()?);
         }
         let outputs = &formats.outputs;
-        let given = Given { graph: &graph, formats: outputs, weights: &weights, needed: integer, input, scores };
+        let given = Given { graph: &graph, formats: outputs, widths: &widths, needed: integer, input, scores };
         let plan = Plan::new(&given);
         let step = |planned: &plan::Planned| {
-            let (table, weights) = (&formats.tables[planned.node], weights[planned.node].take());
-            Step::new(kernel, &graph, outputs, table, weights, &plan, planned)
+            let weights = match &mut net {
+                Cow::Borrowed(net) => net.weights[planned.node].as_ref().map(IntegerWeights::of),
+                Cow::Owned(net) => net.weights[planned.node].take().as_ref().map(IntegerWeights::of),
+            };
+            let (table, weights) = (&formats.tables[planned.node], weights.transpose()?);
+            Ok(Step::new(kernel, &graph, outputs, table, weights, &plan, planned))
         };
-        let steps = plan.steps.iter().map(step).collect();
+        let steps = plan.steps.iter().map(step).collect::<Result<_, Error>>()?;
         let (input_format, scores_format) = (outputs[input], outputs[scores]);
         let (input_map, scores_map) = (plan.map(input), plan.map(plan.same[scores]));
         let lengths = plan.lengths;

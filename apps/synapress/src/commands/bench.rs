@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::{Args, value_parser};
 use serde_json::{Value, json};
 use synapress_kernels::integer::Kernel;
-use synapress_model::{Mode, Net, NodeId};
+use synapress_model::{Graph, Mode, Net, NodeId};
 use synapress_run::{Executor, Keep, Session};
 
 use super::{Run, usage};
@@ -80,14 +80,15 @@ impl Run for Bench {
         let start = Instant::now();
         let net = Source::new(&self.model, self.weights.as_deref()).open_complete()?;
         let read = start.elapsed();
+        let graph = net.graph.clone();
         let mut runner =
-            Runner::new(&net, kernel, threads, batch, self.float).with_context(|| self.model.display().to_string())?;
+            Runner::new(net, kernel, threads, batch, self.float).with_context(|| self.model.display().to_string())?;
         let load = start.elapsed();
-        let shape = net.graph.shape(net.graph.input()?);
+        let shape = graph.shape(graph.input()?);
         let images = picture(shape.len() * batch);
         runner.run(&images, batch)?;
         let first = start.elapsed();
-        let mut layers = vec![Vec::new(); net.graph.nodes().len() + 1];
+        let mut layers = vec![Vec::new(); graph.nodes().len() + 1];
         for seconds in [1f64.min(self.seconds), self.seconds / 2.0] {
             layers.iter_mut().for_each(Vec::clear);
             let begin = Instant::now();
@@ -103,7 +104,7 @@ impl Run for Bench {
             batches.push(start.elapsed().as_secs_f64() * 1e3);
         }
         batches.sort_by(f64::total_cmp);
-        let layers = runner.layers(&net, &mut layers);
+        let layers = runner.layers(&graph, &mut layers);
         let measured = Measured { batches, layers, read, load, first };
         let answer = self.json(&runner, &measured, threads);
         self.output.answer(&answer, || self.text(&runner, &measured, threads))
@@ -211,11 +212,11 @@ impl Layer {
 }
 
 impl Runner {
-    fn new(net: &Net, kernel: Kernel, threads: usize, batch: usize, float: bool) -> Result<Self> {
+    fn new(net: Net, kernel: Kernel, threads: usize, batch: usize, float: bool) -> Result<Self> {
         if net.integers.is_none() || float {
-            return Ok(Self::Float(Box::new(Executor::new(net, batch, Keep::Output)?)));
+            return Ok(Self::Float(Box::new(Executor::new(&net, batch, Keep::Output)?)));
         }
-        let session = Session::with_kernel(net, kernel)?;
+        let session = Session::consume(net, kernel)?;
         Ok(Self::Integers(match batch {
             1 => vec![session.with_threads(threads)],
             _ => vec![session; threads.min(batch)],
@@ -285,26 +286,26 @@ impl Runner {
     }
 
     /// Medians of the layers' times. For integers those of one image.
-    fn layers(&self, net: &Net, times: &mut [Vec<f64>]) -> Vec<Layer> {
+    fn layers(&self, graph: &Graph, times: &mut [Vec<f64>]) -> Vec<Layer> {
         let mut median = |i: usize| {
             let times = &mut times[i];
             times.sort_by(f64::total_cmp);
             times.get(times.len() / 2).copied()
         };
         let node = |id: NodeId, loops: String, multiplications: Option<u64>, milliseconds: f64| {
-            let node = net.graph.node(id);
+            let node = graph.node(id);
             Layer {
                 name: node.name.clone(),
                 kind: node.layer.kind().name,
                 loops,
-                connections: net.linear(id).map_or(0, |g| g.connections()),
+                connections: node.layer.linear(&graph.input_shapes(id)).map_or(0, |g| g.connections()),
                 multiplications,
                 milliseconds,
             }
         };
         match self {
             Self::Float(_) => {
-                let all = (0..net.graph.nodes().len()).filter_map(|id| Some((id, median(id)?)));
+                let all = (0..graph.nodes().len()).filter_map(|id| Some((id, median(id)?)));
                 all.map(|(id, ms)| node(id, String::new(), None, ms)).collect()
             }
             Self::Integers(sessions) => {
@@ -314,7 +315,7 @@ impl Runner {
                     loops: String::new(),
                     connections: 0,
                     multiplications: None,
-                    milliseconds: median(net.graph.nodes().len()).unwrap_or(0.0),
+                    milliseconds: median(graph.nodes().len()).unwrap_or(0.0),
                 };
                 let steps = sessions[0].steps();
                 let rest = steps

@@ -94,59 +94,68 @@ pub(super) fn run(sums: &Sums, input: &[u32], output: &mut [u32], team: &Team) {
     match &sums.form {
         Form::Positions { blocks, stores } => {
             let (pieces, parts) = cut(stores.vectors(), blocks.len(), sums.loops.together, team.threads());
-            team.run(pieces.len() * parts.len(), &|i| {
-                let (vectors, blocks) = (&pieces[i / parts.len()], &blocks[parts[i % parts.len()].clone()]);
+            team.run(pieces.runs * parts.runs, &|i| {
+                let (vectors, blocks) = (pieces.of(i / parts.runs), &blocks[parts.of(i % parts.runs)]);
                 // Safety: the layer's offsets and stores lie within the checked lengths, pieces write disjoint cells
                 // (other vectors or other outputs), and the kernel is one that the processor has.
-                unsafe { (sums.loops.positions)(&part(blocks, Some(stores), vectors.clone())) }
+                unsafe { (sums.loops.positions)(&part(blocks, Some(stores), vectors)) }
             });
         }
         #[cfg(target_arch = "x86_64")]
         Form::Tiles { tiles, stores } => {
             let (pieces, parts) = cut(stores.vectors(), tiles.blocks().div_ceil(2), 2, team.threads());
-            team.run(pieces.len() * parts.len(), &|i| {
-                let (vectors, pairs) = (&pieces[i / parts.len()], &parts[i % parts.len()]);
+            team.run(pieces.runs * parts.runs, &|i| {
+                let (vectors, pairs) = (pieces.of(i / parts.runs), parts.of(i % parts.runs));
                 let blocks = 2 * pairs.start..(2 * pairs.end).min(tiles.blocks());
                 // Safety: likewise.
-                unsafe { super::amx::positions(&part(&[], Some(stores), vectors.clone()), tiles, blocks) }
+                unsafe { super::amx::positions(&part(&[], Some(stores), vectors), tiles, blocks) }
             });
         }
         Form::Rows(rows) => {
             // More pieces than threads: rows are of different length.
-            let parts = split(rows.outputs(), if team.threads() == 1 { 1 } else { 8 * team.threads() });
-            team.run(parts.len(), &|i| {
+            let parts = Runs::new(rows.outputs(), 1, if team.threads() == 1 { 1 } else { 8 * team.threads() });
+            team.run(parts.runs, &|i| {
                 // Safety: likewise.
-                unsafe { super::rows::outputs(&part(&[], None, 0..1), rows, parts[i].clone()) }
+                unsafe { super::rows::outputs(&part(&[], None, 0..1), rows, parts.of(i)) }
             });
         }
         Form::Outputs { blocks } => {
-            let parts = split(blocks.len(), team.threads());
-            team.run(parts.len(), &|i| {
+            let parts = Runs::new(blocks.len(), 1, team.threads());
+            team.run(parts.runs, &|i| {
                 // Safety: likewise.
-                unsafe { (sums.loops.outputs)(&part(&blocks[parts[i].clone()], None, 0..1)) }
+                unsafe { (sums.loops.outputs)(&part(&blocks[parts.of(i)], None, 0..1)) }
             });
         }
     }
 }
 
-/// `count` things as at most so many runs of nearly the same length.
-fn split(count: usize, runs: usize) -> Vec<Range<usize>> {
-    let runs = runs.clamp(1, count.max(1));
-    (0..runs).map(|i| i * count / runs..(i + 1) * count / runs).collect()
+/// Things in a row, cut into runs of nearly the same length.
+#[derive(Clone, Copy)]
+struct Runs {
+    count: usize,
+    runs: usize,
+    /// What a run begins at a multiple of.
+    unit: usize,
+}
+
+impl Runs {
+    /// At most so many runs.
+    fn new(count: usize, unit: usize, runs: usize) -> Self {
+        Self { count, unit, runs: runs.clamp(1, count.div_ceil(unit).max(1)) }
+    }
+
+    fn of(&self, run: usize) -> Range<usize> {
+        let units = self.count.div_ceil(self.unit);
+        let start = |run: usize| (run * units / self.runs * self.unit).min(self.count);
+        start(run)..start(run + 1)
+    }
 }
 
 /// Cuts the work into runs of vectors and of blocks, a few for each thread.
-fn cut(vectors: usize, blocks: usize, together: usize, threads: usize) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
-    if threads == 1 {
-        return (vec![0..vectors], vec![0..blocks]);
-    }
-    const EACH: usize = 3;
-    let steps = vectors.div_ceil(together);
-    let pieces = steps.min(threads * EACH);
-    let of = |i: usize| (i * steps / pieces * together).min(vectors);
-    let pieces: Vec<_> = (0..pieces).map(|i| of(i)..of(i + 1)).collect();
-    let parts = split(blocks, (threads * EACH).div_ceil(pieces.len()));
-    (pieces, parts)
+fn cut(vectors: usize, blocks: usize, together: usize, threads: usize) -> (Runs, Runs) {
+    let pieces = if threads == 1 { 1 } else { 3 * threads };
+    let vectors = Runs::new(vectors, together, pieces);
+    (vectors, Runs::new(blocks, 1, pieces.div_ceil(vectors.runs)))
 }
 
 /// Sums of `R` outputs, which share a list, in `N` vectors of positions.

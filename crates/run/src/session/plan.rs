@@ -6,7 +6,7 @@
 use synapress_kernels::blocked::pooling::Windows;
 use synapress_kernels::blocked::{Cell, Place, Stage};
 use synapress_model::linear::{IntegerWeights, Linear};
-use synapress_model::{Fixed, Graph, NodeId, Structure};
+use synapress_model::{Centroids, Error, Fixed, Form, Graph, NodeId, Structure, Weights};
 
 use super::memory::{self, Life};
 
@@ -14,12 +14,35 @@ use super::memory::{self, Life};
 pub(super) struct Given<'a> {
     pub graph: &'a Graph,
     pub formats: &'a [Fixed],
-    pub weights: &'a [Option<IntegerWeights>],
+    /// How wide the weights are of nodes that have any.
+    pub widths: &'a [Option<Width>],
     /// Which nodes are computed in integers; the input is one of them.
     pub needed: Vec<bool>,
     pub input: NodeId,
     /// The last node.
     pub scores: NodeId,
+}
+
+/// How wide the weights of a layer are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Width {
+    /// Every code fits 8 bits.
+    Byte,
+    /// Some do not.
+    Word,
+}
+
+impl Width {
+    /// Refuses weights in floating point.
+    pub fn of(weights: &Weights) -> Result<Self, Error> {
+        let fit = |q: &[i16]| q.iter().all(|&q| i8::try_from(q).is_ok());
+        let fit = match &weights.form {
+            Form::Coded { centroids: Centroids::Fixed { q, .. }, .. } => fit(q),
+            Form::Fixed { q, .. } => fit(q),
+            _ => fit(&IntegerWeights::of(weights)?.q),
+        };
+        Ok(if fit { Self::Byte } else { Self::Word })
+    }
 }
 
 /// How a step is done.
@@ -118,7 +141,7 @@ impl<'a> Draft<'a> {
             }
             let inputs: Vec<NodeId> = node.inputs.iter().map(|&i| draft.same[i]).collect();
             inputs.iter().for_each(|&i| draft.readers[i].push(id));
-            let linear = given.weights[id].as_ref().and_then(|_| node.layer.linear(&graph.input_shapes(id)));
+            let linear = given.widths[id].and_then(|_| node.layer.linear(&graph.input_shapes(id)));
             let way = match structure {
                 _ if linear.is_some() => linear.map_or(Way::Definition, Way::Sums),
                 Structure::Largest(windows) if formats[id] == formats[from] => Way::Largest(windows),
@@ -260,8 +283,8 @@ impl<'a> Draft<'a> {
     fn cells(&self) -> Vec<Cell> {
         let mut words: Vec<bool> = self.given.formats.iter().map(|f| f.bits > 8).collect();
         for step in self.steps.iter().flatten() {
-            if let (Way::Sums(_), Some(w)) = (step.way, &self.given.weights[step.node]) {
-                words[step.inputs[0]] |= w.q.iter().any(|&q| i8::try_from(q).is_err());
+            if matches!(step.way, Way::Sums(_)) {
+                words[step.inputs[0]] |= self.given.widths[step.node] == Some(Width::Word);
             }
         }
         loop {
