@@ -153,7 +153,7 @@ fn checksum(tag: Tag, body: &Reader<'_>) -> u32 {
 }
 
 /// What a chunk is called in messages.
-fn section(tag: Tag) -> &'static str {
+pub(crate) fn section(tag: Tag) -> &'static str {
     match tag {
         GRAPH => "graph",
         ABOUT => "about",

@@ -36,6 +36,7 @@ mod numbers;
 mod options;
 mod ranks;
 mod schemes;
+mod stored;
 mod summary;
 mod text;
 
@@ -45,4 +46,5 @@ pub use file::{read, read_with_extras, write, write_with};
 pub use net::{Extra, decode, decode_with_extras, encode, encode_with_extras};
 pub use options::{Effort, Limits, Options};
 pub use schemes::{SCHEMES, Scheme};
+pub use stored::Stored;
 pub use summary::{LayerSummary, Stage, Summary, summary};

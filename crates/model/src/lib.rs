@@ -14,6 +14,7 @@ pub mod layers;
 pub mod linear;
 pub mod net;
 pub mod shape;
+pub mod source;
 pub mod structure;
 pub mod weights;
 
@@ -26,5 +27,6 @@ pub use layer::{Backward, Float, Forward, IntegerForward, Kind, Layer, Mode};
 pub use linear::Linear;
 pub use net::{Integers, Net};
 pub use shape::Shape;
+pub use source::Source;
 pub use structure::Structure;
 pub use weights::{Bias, Centroids, Form, WeightShape, Weights};

@@ -56,6 +56,15 @@ impl Net {
     /// # Errors
     /// [`ErrorKind::Weights`] or [`ErrorKind::Format`], naming the layer.
     pub fn verify(&self) -> Result<(), Error> {
+        self.verify_formats()?;
+        (0..self.weights.len()).try_for_each(|id| self.verify_layer(id, self.weights[id].as_ref()))
+    }
+
+    /// The part of [`Net::verify`] that needs no weights: whether there are entries and formats for every layer.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] or [`ErrorKind::Format`].
+    pub fn verify_formats(&self) -> Result<(), Error> {
         let count = self.graph.nodes().len();
         if self.weights.len() != count {
             return Err(Error::new(
@@ -63,42 +72,37 @@ impl Net {
                 format!("{} entries of weights for {count} layers", self.weights.len()),
             ));
         }
-        for (id, node) in self.graph.nodes().iter().enumerate() {
-            let at = |e: Error| e.at_layer(&node.name);
-            match (self.graph.weight_shape(id), &self.weights[id]) {
-                (None, None) => {}
-                (Some(shape), Some(weights)) => weights.check(&shape).map_err(at)?,
-                (Some(_), None) => {
-                    return Err(at(Error::new(ErrorKind::Weights, "the layer has no weights; give the weights file")));
-                }
-                (None, Some(_)) => {
-                    return Err(at(Error::new(ErrorKind::Weights, "the layer takes no weights, but some are given")));
-                }
-            }
+        let Some(integers) = &self.integers else { return Ok(()) };
+        if integers.outputs.len() != count || integers.tables.len() != count {
+            return Err(Error::new(ErrorKind::Format, "every layer of a quantized network needs an output format"));
         }
-        if let Some(integers) = &self.integers {
-            self.verify_integers(integers)?;
+        for (format, node) in integers.outputs.iter().zip(self.graph.nodes()) {
+            format.checked().map_err(|e| e.at_layer(&node.name))?;
         }
         Ok(())
     }
 
-    fn verify_integers(&self, integers: &Integers) -> Result<(), Error> {
-        let count = self.graph.nodes().len();
-        if integers.outputs.len() != count || integers.tables.len() != count {
-            return Err(Error::new(ErrorKind::Format, "every layer of a quantized network needs an output format"));
+    /// The part of [`Net::verify`] for one layer, as if it had these weights. Formats have been verified.
+    ///
+    /// # Errors
+    /// As [`Net::verify`].
+    pub fn verify_layer(&self, id: NodeId, weights: Option<&Weights>) -> Result<(), Error> {
+        let node = self.graph.node(id);
+        let at = |e: Error| e.at_layer(&node.name);
+        match (self.graph.weight_shape(id), weights) {
+            (None, None) => {}
+            (Some(shape), Some(weights)) => weights.check(&shape).map_err(at)?,
+            (Some(_), None) => {
+                return Err(at(Error::new(ErrorKind::Weights, "the layer has no weights; give the weights file")));
+            }
+            (None, Some(_)) => {
+                return Err(at(Error::new(ErrorKind::Weights, "the layer takes no weights, but some are given")));
+            }
         }
-        for (id, node) in self.graph.nodes().iter().enumerate() {
-            let at = |e: Error| e.at_layer(&node.name);
-            integers.outputs[id].checked().map_err(at)?;
-            let inputs: Vec<Fixed> = node.inputs.iter().map(|&i| integers.outputs[i]).collect();
-            let weights = match &self.weights[id] {
-                None => None,
-                Some(w) => Some(linear::IntegerWeights::of(w).map_err(at)?),
-            };
-            node.layer
-                .verify_integer(&inputs, integers.outputs[id], weights.as_ref(), &integers.tables[id])
-                .map_err(at)?;
-        }
-        Ok(())
+        let Some(integers) = &self.integers else { return Ok(()) };
+        let inputs: Vec<Fixed> = node.inputs.iter().map(|&i| integers.outputs[i]).collect();
+        let weights = weights.map(linear::IntegerWeights::of).transpose().map_err(at)?;
+        let (output, table) = (integers.outputs[id], &integers.tables[id]);
+        node.layer.verify_integer(&inputs, output, weights.as_ref(), table).map_err(at)
     }
 }

@@ -10,6 +10,7 @@ mod memory;
 mod plan;
 mod planar;
 mod step;
+mod supply;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,15 +18,14 @@ use std::sync::Arc;
 use synapress_kernels::blocked::{Buffer, Team, image};
 use synapress_kernels::integer::Kernel;
 use synapress_model::layer::{Memo, Scratch};
-use synapress_model::linear::IntegerWeights;
-use synapress_model::{Error, ErrorKind, Fixed, Forward, Graph, Mode, Net, NodeId, Shape};
+use synapress_model::{Error, ErrorKind, Fixed, Forward, Graph, Mode, Net, NodeId, Shape, Source};
 
 pub use definition::definition;
 pub use step::How;
 
-use crate::session::definition::integers;
-use crate::session::plan::{Given, Plan, Width};
+use crate::session::plan::{Given, Plan};
 use crate::session::step::{Map, Step};
+use crate::session::supply::Supply;
 
 /// A quantized network, ready to run. Clones share the weights and have buffers of their own, one for each thread.
 ///
@@ -95,7 +95,7 @@ impl Session {
     /// # Errors
     /// As [`Session::new`].
     pub fn with_kernel(net: &Net, kernel: Kernel) -> Result<Self, Error> {
-        Self::of(Cow::Borrowed(net), kernel)
+        Self::of(Supply::Net(Cow::Borrowed(net)), kernel)
     }
 
     /// As [`Session::with_kernel`]; the network's weights are freed one after another as they are arranged, so that
@@ -104,11 +104,20 @@ impl Session {
     /// # Errors
     /// As [`Session::new`].
     pub fn consume(net: Net, kernel: Kernel) -> Result<Self, Error> {
-        Self::of(Cow::Owned(net), kernel)
+        Self::of(Supply::Net(Cow::Owned(net)), kernel)
     }
 
-    fn of(net: Cow<'_, Net>, kernel: Kernel) -> Result<Self, Error> {
-        Ok(Self { program: Arc::new(Program::new(net, kernel)?), team: Arc::default(), state: State::default() })
+    /// Prepares a quantized network whose weights are decoded layer by layer. With `keep` they stay as they are stored,
+    /// and every run decodes them anew: far slower, in little more memory than the file and the maps take.
+    ///
+    /// # Errors
+    /// As [`Session::new`], and when weights cannot be read.
+    pub fn stored(source: Arc<dyn Source>, kernel: Kernel, keep: bool) -> Result<Self, Error> {
+        Self::of(Supply::Source(source, keep), kernel)
+    }
+
+    fn of(supply: Supply<'_>, kernel: Kernel) -> Result<Self, Error> {
+        Ok(Self { program: Arc::new(Program::new(supply, kernel)?), team: Arc::default(), state: State::default() })
     }
 
     /// Lets so many threads work on an image together, this one and others that stay for the session and its later
@@ -194,8 +203,9 @@ impl Session {
 }
 
 impl Program {
-    fn new(mut net: Cow<'_, Net>, kernel: Kernel) -> Result<Self, Error> {
-        let formats = integers(&net)?.clone();
+    fn new(mut supply: Supply<'_>, kernel: Kernel) -> Result<Self, Error> {
+        let net = supply.net()?;
+        let formats = net.integers.clone().ok_or_else(definition::not_quantized)?;
         let graph = net.graph.clone();
         let (input, output) = (graph.input()?, graph.output());
         let needed = graph.needed_for(&[output]);
@@ -205,28 +215,25 @@ impl Program {
         let softmax = graph.node(output).layer.loss_weight().map(|_| output);
         let scores = softmax.map_or(output, |id| graph.node(id).inputs[0]);
         let integer: Vec<bool> = (0..needed.len()).map(|id| needed[id] && Some(id) != softmax).collect();
-        let mut widths: Vec<Option<Width>> = Vec::new();
+        let mut widths: Vec<Option<u8>> = Vec::new();
         for (id, node) in graph.nodes().iter().enumerate() {
             let fault = |e: Error| e.at_layer(&node.name);
             if integer[id] && node.layer.loss_weight().is_some() {
                 let message = "a softmax is supported at the end of a quantized network alone";
                 return Err(fault(Error::new(ErrorKind::Unsupported, message)));
             }
-            let own = net.weights[id].as_ref().filter(|_| integer[id]);
-            widths.push(own.map(|w| Width::of(w).map_err(fault)).transpose()?);
+            let format = if integer[id] { supply.format(id).map_err(fault)? } else { None };
+            widths.push(format.map(|f| f.bits));
         }
         let outputs = &formats.outputs;
         let given = Given { graph: &graph, formats: outputs, widths: &widths, needed: integer, input, scores };
         let plan = Plan::new(&given);
-        let step = |planned: &plan::Planned| {
-            let weights = match &mut net {
-                Cow::Borrowed(net) => net.weights[planned.node].as_ref().map(IntegerWeights::of),
-                Cow::Owned(net) => net.weights[planned.node].take().as_ref().map(IntegerWeights::of),
-            };
-            let (table, weights) = (&formats.tables[planned.node], weights.transpose()?);
-            Ok(Step::new(kernel, &graph, outputs, table, weights, &plan, planned))
+        let mut step = |planned: &plan::Planned| {
+            let table = &formats.tables[planned.node];
+            let step = Step::new(kernel, &graph, outputs, table, &mut supply, &plan, planned);
+            step.map_err(|e| e.at_layer(&graph.node(planned.node).name))
         };
-        let steps = plan.steps.iter().map(step).collect::<Result<_, Error>>()?;
+        let steps = plan.steps.iter().map(&mut step).collect::<Result<_, Error>>()?;
         let (input_format, scores_format) = (outputs[input], outputs[scores]);
         let (input_map, scores_map) = (plan.map(input), plan.map(plan.same[scores]));
         let lengths = plan.lengths;

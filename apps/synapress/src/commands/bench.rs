@@ -1,13 +1,15 @@
 //! `bench`: how long a network takes, as a whole and layer by layer.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use clap::{Args, value_parser};
+use clap::{Args, ValueEnum, value_parser};
 use serde_json::{Value, json};
+use synapress_code::{Limits, Stored};
 use synapress_kernels::integer::Kernel;
-use synapress_model::{Graph, Mode, Net, NodeId};
+use synapress_model::{Graph, Mode, NodeId, Source as _};
 use synapress_run::{Executor, Keep, Session};
 
 use super::{Run, usage};
@@ -34,8 +36,20 @@ pub struct Bench {
     /// Execute a quantized network in floating point
     #[arg(long)]
     float: bool,
+    /// What to hold in memory
+    #[arg(long, value_enum, default_value_t = Memory::Fast)]
+    memory: Memory,
     #[command(flatten)]
     output: Output,
+}
+
+/// What a session holds between runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Memory {
+    /// All weights, arranged
+    Fast,
+    /// The file's bytes: every layer is decoded when it is due
+    Small,
 }
 
 /// A network that is measured.
@@ -50,8 +64,7 @@ struct Measured {
     /// Milliseconds of a batch, sorted.
     batches: Vec<f64>,
     layers: Vec<Layer>,
-    /// From the start until the network was read, was ready to run, and had its first result.
-    read: Duration,
+    /// From the start until the network was ready to run, and until it had its first result.
     load: Duration,
     first: Duration,
 }
@@ -78,11 +91,7 @@ impl Run for Bench {
         let threads = rayon::current_num_threads();
         let batch = usize::from(self.batch);
         let start = Instant::now();
-        let net = Source::new(&self.model, self.weights.as_deref()).open_complete()?;
-        let read = start.elapsed();
-        let graph = net.graph.clone();
-        let mut runner =
-            Runner::new(net, kernel, threads, batch, self.float).with_context(|| self.model.display().to_string())?;
+        let (graph, mut runner) = self.open(kernel, threads, batch)?;
         let load = start.elapsed();
         let shape = graph.shape(graph.input()?);
         let images = picture(shape.len() * batch);
@@ -105,13 +114,41 @@ impl Run for Bench {
         }
         batches.sort_by(f64::total_cmp);
         let layers = runner.layers(&graph, &mut layers);
-        let measured = Measured { batches, layers, read, load, first };
+        let measured = Measured { batches, layers, load, first };
         let answer = self.json(&runner, &measured, threads);
         self.output.answer(&answer, || self.text(&runner, &measured, threads))
     }
 }
 
 impl Bench {
+    /// The network's layers and what runs them.
+    fn open(&self, kernel: Kernel, threads: usize, batch: usize) -> Result<(Graph, Runner)> {
+        let source = Source::new(&self.model, self.weights.as_deref());
+        let place = || self.model.display().to_string();
+        let session = if source.is_syn() && self.weights.is_none() {
+            let stored = Stored::read(&self.model, &Limits::default())?;
+            let graph = stored.net().graph.clone();
+            let integers = stored.net().integers.is_some() && !self.float;
+            let keep = self.memory == Memory::Small;
+            integers.then(|| Session::stored(Arc::new(stored), kernel, keep).map(|s| (graph, s))).transpose()
+        } else {
+            Ok(None)
+        };
+        if let Some((graph, session)) = session.with_context(place)? {
+            let runner = Runner::Integers(match batch {
+                1 => vec![session.with_threads(threads)],
+                _ => vec![session; threads.min(batch)],
+            });
+            return Ok((graph, runner));
+        }
+        if self.memory == Memory::Small {
+            return Err(usage("--memory small is for quantized networks in a .syn file"));
+        }
+        let net = source.open_complete()?;
+        let executor = Executor::new(&net, batch, Keep::Output).with_context(place)?;
+        Ok((net.graph, Runner::Float(Box::new(executor))))
+    }
+
     fn kernel(&self) -> Result<Kernel> {
         let Some(name) = &self.kernel else { return Ok(Kernel::best()) };
         let all = Kernel::available();
@@ -146,7 +183,6 @@ impl Bench {
                 "median": m.quantile(0.5), "p95": m.quantile(0.95), "least": m.quantile(0.0),
             },
             "images_per_second": self.images_per_second(m),
-            "read_ms": m.read.as_secs_f64() * 1e3,
             "load_ms": m.load.as_secs_f64() * 1e3,
             "first_result_ms": m.first.as_secs_f64() * 1e3,
             "peak_memory_bytes": peak_memory(),
@@ -178,7 +214,7 @@ impl Bench {
         let memory = peak_memory().map(|b| format!(", peak memory {:.1} MB", b as f64 / 1e6)).unwrap_or_default();
         format!(
             "{out}\n\n{}, {}, {threads} threads, batch {}: median {:.3} ms, 95th percentile {:.3} ms of {} batches, \
-             {:.1} images/s\nread in {:.0} ms, ready after {:.0} ms, first result after {:.0} ms{memory}",
+             {:.1} images/s\nready after {:.0} ms, first result after {:.0} ms{memory}",
             runner.name(),
             runner.kernel(),
             self.batch,
@@ -186,7 +222,6 @@ impl Bench {
             m.quantile(0.95),
             m.batches.len(),
             self.images_per_second(m),
-            m.read.as_secs_f64() * 1e3,
             m.load.as_secs_f64() * 1e3,
             m.first.as_secs_f64() * 1e3,
         )
@@ -212,17 +247,6 @@ impl Layer {
 }
 
 impl Runner {
-    fn new(net: Net, kernel: Kernel, threads: usize, batch: usize, float: bool) -> Result<Self> {
-        if net.integers.is_none() || float {
-            return Ok(Self::Float(Box::new(Executor::new(&net, batch, Keep::Output)?)));
-        }
-        let session = Session::consume(net, kernel)?;
-        Ok(Self::Integers(match batch {
-            1 => vec![session.with_threads(threads)],
-            _ => vec![session; threads.min(batch)],
-        }))
-    }
-
     fn name(&self) -> &'static str {
         match self {
             Self::Integers(_) => "integers",

@@ -68,7 +68,7 @@ impl Place {
         let lead = (border[0] * pitch + border[1]).next_multiple_of(LINE);
         let lines = (lead + (size[0] + border[0]) * pitch + border[1]).div_ceil(LINE);
         // An odd number of lines keeps the planes of one pixel in different sets of the cache.
-        let plane = (lines | 1) * LINE;
+        let plane = if size == [1, 1] && border == [0, 0] { 1 } else { (lines | 1) * LINE };
         Self { cell, channels, size, border, signed, start: 0, pitch, lead, plane }
     }
 

@@ -4,10 +4,14 @@
 use synapress_model::linear::IntegerWeights;
 use synapress_model::{Error, ErrorKind, Fixed, IntegerForward, Integers, Net};
 
+/// The fault of a network without integers.
+pub(super) fn not_quantized() -> Error {
+    Error::new(ErrorKind::Format, "the network is not quantized; run `quantize` first")
+}
+
 /// The formats of a quantized network that is sound.
-pub(super) fn integers(net: &Net) -> Result<&Integers, Error> {
-    let not_yet = || Error::new(ErrorKind::Format, "the network is not quantized; run `quantize` first");
-    let integers = net.integers.as_ref().ok_or_else(not_yet)?;
+fn integers(net: &Net) -> Result<&Integers, Error> {
+    let integers = net.integers.as_ref().ok_or_else(not_quantized)?;
     net.verify()?;
     Ok(integers)
 }

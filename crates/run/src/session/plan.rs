@@ -5,8 +5,8 @@
 
 use synapress_kernels::blocked::pooling::Windows;
 use synapress_kernels::blocked::{Cell, Place, Stage};
-use synapress_model::linear::{IntegerWeights, Linear};
-use synapress_model::{Centroids, Error, Fixed, Form, Graph, NodeId, Structure, Weights};
+use synapress_model::linear::Linear;
+use synapress_model::{Fixed, Graph, NodeId, Structure};
 
 use super::memory::{self, Life};
 
@@ -14,35 +14,13 @@ use super::memory::{self, Life};
 pub(super) struct Given<'a> {
     pub graph: &'a Graph,
     pub formats: &'a [Fixed],
-    /// How wide the weights are of nodes that have any.
-    pub widths: &'a [Option<Width>],
+    /// Bits of the weights of nodes that have any.
+    pub widths: &'a [Option<u8>],
     /// Which nodes are computed in integers; the input is one of them.
     pub needed: Vec<bool>,
     pub input: NodeId,
     /// The last node.
     pub scores: NodeId,
-}
-
-/// How wide the weights of a layer are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Width {
-    /// Every code fits 8 bits.
-    Byte,
-    /// Some do not.
-    Word,
-}
-
-impl Width {
-    /// Refuses weights in floating point.
-    pub fn of(weights: &Weights) -> Result<Self, Error> {
-        let fit = |q: &[i16]| q.iter().all(|&q| i8::try_from(q).is_ok());
-        let fit = match &weights.form {
-            Form::Coded { centroids: Centroids::Fixed { q, .. }, .. } => fit(q),
-            Form::Fixed { q, .. } => fit(q),
-            _ => fit(&IntegerWeights::of(weights)?.q),
-        };
-        Ok(if fit { Self::Byte } else { Self::Word })
-    }
 }
 
 /// How a step is done.
@@ -284,7 +262,7 @@ impl<'a> Draft<'a> {
         let mut words: Vec<bool> = self.given.formats.iter().map(|f| f.bits > 8).collect();
         for step in self.steps.iter().flatten() {
             if matches!(step.way, Way::Sums(_)) {
-                words[step.inputs[0]] |= self.given.widths[step.node] == Some(Width::Word);
+                words[step.inputs[0]] |= self.given.widths[step.node].is_some_and(|bits| bits > 8);
             }
         }
         loop {

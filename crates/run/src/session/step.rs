@@ -12,8 +12,9 @@ use synapress_model::{Error, Fixed, Graph, IntegerForward, NodeId, Shape};
 use super::linear::Product;
 use super::plan::{Plan, Planned, Way, stage};
 use super::planar;
+use super::supply::Supply;
 
-/// A step, ready to run.
+/// A step.
 #[derive(Debug)]
 pub(super) struct Step {
     pub node: NodeId,
@@ -47,6 +48,29 @@ enum Work {
     Mean(Windows, Stage),
     Normalization(Kernel, Box<Normalization>),
     Definition(Box<Definition>),
+    /// Prepared anew for every run.
+    Late(Late),
+}
+
+/// Prepares a step's work when it is due.
+struct Late(Box<dyn Fn(&Graph) -> Result<Work, Error> + Send + Sync>);
+
+impl std::fmt::Debug for Late {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Late")
+    }
+}
+
+/// What a step's work is prepared from.
+#[derive(Clone, Debug)]
+pub(super) struct Recipe {
+    kernel: Kernel,
+    planned: Planned,
+    places: Vec<Place>,
+    output: Place,
+    input_formats: Vec<Fixed>,
+    output_format: Fixed,
+    table: Vec<i16>,
 }
 
 /// A layer as it defines itself, on codes `(C, H, W)`.
@@ -73,57 +97,80 @@ pub(super) struct Scratch {
     columns: planar::Buffers,
 }
 
+impl Recipe {
+    /// The work, with the layer's weights.
+    fn work(&self, graph: &Graph, weights: Option<IntegerWeights>) -> Work {
+        let (from, to, kernel) = (self.input_formats[0], self.output_format, self.kernel);
+        let (input, later) = (self.places[0], &self.planned.later);
+        let ready = match (self.planned.way, &weights) {
+            (Way::Sums(g), Some(w)) => {
+                Product::new(kernel, &g, w, [input, self.output], [from, to], later).map(|p| Work::Product(Box::new(p)))
+            }
+            (Way::Largest(windows), _) => Some(Work::Largest(kernel, windows)),
+            (Way::Mean(windows), _) => Some(Work::Mean(windows, stage(from.frac.into(), to))),
+            (Way::Normalization(channels), _) if input.cell == Cell::Bytes => {
+                let Stage { shift, low, high } = stage(from.frac.into(), to);
+                let entry = |&entry: &i16| {
+                    let (factor, scale) = multiplier(entry);
+                    (factor as i32, scale + shift)
+                };
+                let entries: Vec<(i32, i32)> = self.table.iter().map(entry).collect();
+                Normalization::new(channels, &entries, [low, high]).map(|n| Work::Normalization(kernel, Box::new(n)))
+            }
+            _ => None,
+        };
+        ready.unwrap_or_else(|| {
+            let product = match (self.planned.way, &weights) {
+                (Way::Sums(g), Some(w)) => planar::Product::new(kernel, g, w, from, to),
+                _ => None,
+            };
+            let id = self.planned.node;
+            Work::Definition(Box::new(Definition {
+                input_shapes: graph.input_shapes(id),
+                input_formats: self.input_formats.clone(),
+                output_shape: graph.shape(id),
+                output_format: to,
+                weights,
+                table: self.table.clone(),
+                product,
+                later: later.clone(),
+            }))
+        })
+    }
+}
+
 impl Step {
-    /// Prepares a step of a plan. `formats` and `tables` are those of the nodes.
+    /// Prepares a step of a plan. `formats` and `table` are those of the nodes. Its weights come from `supply`, now or,
+    /// if that keeps them, at every run.
     pub fn new(
         kernel: Kernel,
         graph: &Graph,
         formats: &[Fixed],
         table: &[i16],
-        weights: Option<IntegerWeights>,
+        supply: &mut Supply<'_>,
         plan: &Plan,
         planned: &Planned,
-    ) -> Self {
+    ) -> Result<Self, Error> {
         let id = planned.node;
-        let input_formats: Vec<Fixed> = graph.node(id).inputs.iter().map(|&i| formats[i]).collect();
         let inputs: Vec<Map> = planned.inputs.iter().map(|&map| plan.map(map)).collect();
         let output = plan.map(planned.output);
-        let (from, to) = (input_formats[0], formats[id]);
-        let ready = match (planned.way, &weights) {
-            (Way::Sums(g), Some(w)) => {
-                let places = [inputs[0].place, output.place];
-                Product::new(kernel, &g, w, places, [from, to], &planned.later).map(|p| Work::Product(Box::new(p)))
-            }
-            (Way::Largest(windows), _) => Some(Work::Largest(kernel, windows)),
-            (Way::Mean(windows), _) => Some(Work::Mean(windows, stage(from.frac.into(), to))),
-            (Way::Normalization(channels), _) if inputs[0].place.cell == Cell::Bytes => {
-                let Stage { shift, low, high } = stage(from.frac.into(), to);
-                let entries: Vec<(i32, i32)> = table
-                    .iter()
-                    .map(|&entry| multiplier(entry))
-                    .map(|(factor, scale)| (factor as i32, scale + shift))
-                    .collect();
-                Normalization::new(channels, &entries, [low, high]).map(|n| Work::Normalization(kernel, Box::new(n)))
-            }
-            _ => None,
+        let recipe = Recipe {
+            kernel,
+            planned: planned.clone(),
+            places: inputs.iter().map(|map| map.place).collect(),
+            output: output.place,
+            input_formats: graph.node(id).inputs.iter().map(|&i| formats[i]).collect(),
+            output_format: formats[id],
+            table: table.to_vec(),
         };
-        let work = ready.unwrap_or_else(|| {
-            let product = match (planned.way, &weights) {
-                (Way::Sums(g), Some(w)) => planar::Product::new(kernel, g, w, from, to),
-                _ => None,
-            };
-            Work::Definition(Box::new(Definition {
-                input_shapes: graph.input_shapes(id),
-                input_formats,
-                output_shape: graph.shape(id),
-                output_format: to,
-                weights,
-                table: table.to_vec(),
-                product,
-                later: planned.later.clone(),
-            }))
-        });
-        Self { node: id, inputs, output, work }
+        let work = match supply.kept(id) {
+            Some(source) => Work::Late(Late(Box::new(move |graph| {
+                let weights = source.weights(id)?.as_ref().map(IntegerWeights::of).transpose()?;
+                Ok(recipe.work(graph, weights))
+            }))),
+            None => recipe.work(graph, supply.take(id)?),
+        };
+        Ok(Self { node: id, inputs, output, work })
     }
 
     /// How it is done.
@@ -135,16 +182,25 @@ impl Step {
             Work::Normalization(..) => plain("table"),
             Work::Definition(d) if d.product.is_some() => plain("64-bit sums"),
             Work::Definition(_) => plain("definition"),
+            Work::Late(_) => plain("decoded when due"),
         }
     }
 
     /// Runs it on a session's buffers.
     pub fn run(&self, graph: &Graph, buffers: &mut [Buffer], scratch: &mut Scratch, team: &Team) -> Result<(), Error> {
+        let due;
+        let work = match &self.work {
+            Work::Late(late) => {
+                due = late.0(graph)?;
+                &due
+            }
+            work => work,
+        };
         let mut own = std::mem::take(&mut buffers[self.output.buffer]);
         let (from, to) = (self.inputs[0], &self.output.place);
         let input = buffers[from.buffer].cells();
         let output = own.cells_mut();
-        let result = match &self.work {
+        let result = match work {
             Work::Product(product) => {
                 product.run([&from.place, to], input, output, &mut scratch.apart, team);
                 Ok(())
@@ -171,6 +227,7 @@ impl Step {
                 to.pack(result, output);
                 done
             }
+            Work::Late(_) => unreachable!("work that is due is prepared"),
         };
         buffers[self.output.buffer] = own;
         result
