@@ -11,7 +11,7 @@ use synapress_kernels::scalar::round_shift;
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
 use crate::shape::Shape;
-use crate::weights::{Bias, Weights};
+use crate::weights::{Bias, Form, Weights};
 
 /// A weighted sum over a window: convolution, or a fully connected layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,19 @@ impl IntegerWeights {
             Bias::Fixed { q, frac } => (q.clone(), *frac),
         };
         Ok(Self { dims: weights.dims, q: Cow::into_owned(q), format, bias, bias_frac })
+    }
+
+    /// As [`IntegerWeights::of`], without a copy where codes are stored one by one.
+    ///
+    /// # Errors
+    /// As [`IntegerWeights::of`].
+    pub fn consume(weights: Weights) -> Result<Self, Error> {
+        match weights {
+            Weights { dims, form: Form::Fixed { q, format }, bias: Bias::Fixed { q: bias, frac } } => {
+                Ok(Self { dims, q, format, bias, bias_frac: frac })
+            }
+            weights => Self::of(&weights),
+        }
     }
 
     /// The bias of one output at the fractional length of the accumulator (`weights.frac + input.frac`).

@@ -185,7 +185,7 @@ impl Sums {
             && tiles.cost() < sums.cost
         {
             sums.lists = tiles.offsets.clone();
-            arranged.clear();
+            arranged = Vec::new();
             sums.work = tiles.cells() as u64;
             sums.form = Form::Tiles { tiles, stores: stores.clone() };
         }

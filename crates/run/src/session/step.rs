@@ -165,7 +165,7 @@ impl Step {
         };
         let work = match supply.kept(id) {
             Some(source) => Work::Late(Late(Box::new(move |graph| {
-                let weights = source.weights(id)?.as_ref().map(IntegerWeights::of).transpose()?;
+                let weights = source.weights(id)?.map(IntegerWeights::consume).transpose()?;
                 Ok(recipe.work(graph, weights))
             }))),
             None => recipe.work(graph, supply.take(id)?),

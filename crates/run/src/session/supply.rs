@@ -56,8 +56,8 @@ impl Supply<'_> {
     pub fn take(&mut self, id: NodeId) -> Result<Option<IntegerWeights>, Error> {
         match self {
             Self::Net(Cow::Borrowed(net)) => net.weights[id].as_ref().map(IntegerWeights::of),
-            Self::Net(Cow::Owned(net)) => net.weights[id].take().as_ref().map(IntegerWeights::of),
-            Self::Source(source, _) => source.weights(id)?.as_ref().map(IntegerWeights::of),
+            Self::Net(Cow::Owned(net)) => net.weights[id].take().map(IntegerWeights::consume),
+            Self::Source(source, _) => source.weights(id)?.map(IntegerWeights::consume),
         }
         .transpose()
     }
