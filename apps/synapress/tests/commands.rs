@@ -138,6 +138,28 @@ fn a_quantized_network_is_executed_in_integers() {
     let row = inspected["rows"].as_array().unwrap().iter().find(|r| r["name"] == "fc").unwrap().clone();
     assert_eq!((&row["stage"], &row["weight_bits"], &row["output_bits"]), (&"quantized".into(), &6.into(), &8.into()));
     folder.ok(&words("classify q.syn val1000.ppm"));
+    for (more, execution) in [
+        ("", "integers"),
+        ("--threads 2", "integers"),
+        ("--batch 3 --threads 2", "integers"),
+        ("--memory small", "integers"),
+        ("--kernel plain", "integers"),
+        ("--float", "floating point"),
+    ] {
+        let bench = folder.json(&words(&format!("bench q.syn --seconds 0.05 {more}")));
+        assert_eq!(bench["execution"], execution, "{more}");
+        let median = bench["latency_ms"]["median"].as_f64().unwrap();
+        let per_second = bench["batch"].as_f64().unwrap() * 1e3 / median;
+        assert!(median > 0.0 && (bench["images_per_second"].as_f64().unwrap() / per_second - 1.0).abs() < 1e-9);
+        let layers = bench["layers"].as_array().unwrap();
+        let shares: f64 = layers.iter().map(|l| l["share"].as_f64().unwrap()).sum();
+        assert!(layers.len() > 3 && (shares - 1.0).abs() < 1e-6, "{bench}");
+        assert!(layers.iter().any(|l| l["name"] == "conv1" && l["connections"].as_u64() > Some(0)), "{bench}");
+    }
+    assert!(folder.ok(&words("bench q.syn --seconds 0.05")).contains("images/s"));
+    folder.fails(2, &words("bench q.syn --kernel abacus"), &["abacus", "plain"]);
+    folder.fails(2, &words("bench float.syn --memory small"), &["quantized"]);
+    folder.fails(2, &words("bench q.syn --seconds 0"), &["--seconds"]);
     folder.fails(2, &words("train q.syn --data train.txt -o x.syn"), &["quantized"]);
     folder.ok(&words("quantize float.syn --search --tolerance 10 --data train.txt -o s.syn"));
     // Compensated rounding, then some steps through the integers.

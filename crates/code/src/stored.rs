@@ -49,7 +49,8 @@ impl Stored {
             let start = usize::try_from(reader.offset()).map_err(|_| reader.malformed("the file is too long"))?;
             layers[head.node] = Some(Layer { at: start..start + reader.left(), format });
         }
-        let Parts { name, graph, about, integers, .. } = parts;
+        let Parts { name, graph, about, integers, extras, .. } = parts;
+        extras.into_iter().try_for_each(|mut reader| reader.text("an extra chunk's name").map(|_| ()))?;
         let integers = integers.map(crate::about::decode_integers).transpose()?;
         let weights = vec![None; graph.nodes().len()];
         let net = Net { name, graph, weights, integers, about };

@@ -6,7 +6,8 @@ use common::{assert_same, net, plan, tiny};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use synapress_code::{Effort, ErrorKind, Limits, Options, decode, encode, encode_with_extras, read, summary};
+use synapress_code::{Effort, ErrorKind, Limits, Options, Stored, decode, encode, encode_with_extras, read, summary};
+use synapress_model::Source;
 
 const TRUSTING: Limits = Limits { weights: 1 << 24, layers: 1000, expansion: 1 << 14, checksums: false };
 
@@ -68,6 +69,10 @@ fn bytes_altered_under_the_checksums_make_no_panic() {
                 let mut damaged = bytes.clone();
                 damaged[at] = value;
                 let _ = summary(&damaged);
+                let stored = Stored::new(damaged.clone(), &TRUSTING);
+                let layers = |s: &Stored| (0..s.net().weights.len()).all(|id| s.decode(id).is_ok());
+                // Layer by layer the same is refused as at once.
+                assert_eq!(stored.as_ref().is_ok_and(layers), decode(&damaged, &TRUSTING).is_ok(), "{i} {at} {value}");
                 if let Ok(net) = decode(&damaged, &TRUSTING) {
                     let again = encode(&net, &Options::default()).unwrap();
                     assert_same(&net, &decode(&again, &Limits::default()).unwrap());

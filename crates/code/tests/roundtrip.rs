@@ -5,11 +5,11 @@ mod common;
 use common::{assert_same, net, plan, tiny};
 use proptest::prelude::*;
 use synapress_code::{
-    Effort, Limits, Options, Stage, costs, decode, decode_with_extras, encode, encode_with_extras, read,
+    Effort, Limits, Options, Stage, Stored, costs, decode, decode_with_extras, encode, encode_with_extras, read,
     read_with_extras, summary, write,
 };
 use synapress_model::layers::{Convolution, InnerProduct, Input};
-use synapress_model::{Bias, Centroids, Form, Net, Shape, Weights};
+use synapress_model::{Bias, Centroids, Form, Net, Shape, Source, Weights};
 
 proptest! {
     #[test]
@@ -17,7 +17,14 @@ proptest! {
         let net = net(&plan);
         let effort = [Effort::Quick, Effort::Fast, Effort::Max][effort];
         let bytes = encode(&net, &Options { effort }).unwrap();
-        assert_same(&net, &decode(&bytes, &Limits::default()).unwrap());
+        let whole = decode(&bytes, &Limits::default()).unwrap();
+        assert_same(&net, &whole);
+        let stored = Stored::new(bytes.clone(), &Limits::default()).unwrap();
+        prop_assert!(stored.net().weights.iter().all(Option::is_none));
+        for (id, weights) in whole.weights.iter().enumerate() {
+            prop_assert_eq!(&stored.decode(id).unwrap(), weights);
+            prop_assert_eq!(stored.format(id), weights.as_ref().and_then(|w| Some(w.codes()?.1)));
+        }
         let summary = summary(&bytes).unwrap();
         prop_assert_eq!(summary.parameters(), net.parameters());
         let nonzero: usize = net.weights.iter().flatten().map(|w| w.len() - w.zeros()).sum();

@@ -3,11 +3,12 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use synapress_kernels::integer::Kernel;
 use synapress_model::layers::{Convolution, Input, LAYERS, Softmax};
-use synapress_model::{Bias, ErrorKind, Fixed, Form, Graph, Integers, Net, Shape, Weights};
+use synapress_model::{Bias, Error, ErrorKind, Fixed, Form, Graph, Integers, Net, NodeId, Shape, Source, Weights};
 use synapress_run::{Session, definition};
 
 /// The scores of a network by its definition.
@@ -20,14 +21,46 @@ fn expected(net: &Net, image: &[f32]) -> Vec<i16> {
     definition(net, image).unwrap().swap_remove(scores)
 }
 
+/// A network whose weights come one layer at a time.
+#[derive(Debug)]
+struct Apart {
+    whole: Net,
+    without: Net,
+}
+
+impl Source for Apart {
+    fn net(&self) -> &Net {
+        &self.without
+    }
+
+    fn format(&self, id: NodeId) -> Option<Fixed> {
+        Some(self.whole.weights[id].as_ref()?.codes()?.1)
+    }
+
+    fn weights(&self, id: NodeId) -> Result<Option<Weights>, Error> {
+        Ok(self.whole.weights[id].clone())
+    }
+}
+
+/// Sessions of a network, however its weights come.
+fn sessions(net: &Net, kernel: Kernel) -> Vec<Session> {
+    let without = Net { weights: vec![None; net.weights.len()], ..net.clone() };
+    let source = Arc::new(Apart { whole: net.clone(), without });
+    vec![
+        Session::with_kernel(net, kernel).unwrap(),
+        Session::consume(net.clone(), kernel).unwrap().with_threads(if kernel == Kernel::best() { 3 } else { 1 }),
+        Session::stored(source.clone(), kernel, false).unwrap(),
+        Session::stored(source, kernel, true).unwrap(),
+    ]
+}
+
 /// Runs a network on two images in turn with every kernel.
 fn check(net: &Net, seed: u64) {
     let images = [common::image(net, seed), common::image(net, seed + 1)];
     let wanted = [expected(net, &images[0]), expected(net, &images[1])];
     for kernel in Kernel::available() {
-        let mut session = Session::with_kernel(net, kernel).unwrap();
-        for _ in 0..2 {
-            for (image, wanted) in images.iter().zip(&wanted) {
+        for mut session in sessions(net, kernel) {
+            for (image, wanted) in images.iter().zip(&wanted).chain(images.iter().zip(&wanted)) {
                 let scores = session.run(image).unwrap().to_vec();
                 assert_eq!(session.codes().0, wanted, "{}: {:?}", kernel.name(), net.graph);
                 assert!(scores.iter().all(|s| s.is_finite()));
@@ -65,7 +98,7 @@ fn the_random_networks_have_every_kind() {
 }
 
 #[test]
-fn threads_do_not_matter() {
+fn sessions_on_several_threads_give_the_same() {
     for seed in 0..30 {
         let Ok(net) = common::network(seed, 10) else { continue };
         let session = Session::new(&net).unwrap();
@@ -125,4 +158,25 @@ fn what_cannot_run_is_refused() {
     integers.tables.extend([vec![], vec![]]);
     let error = Session::new(&middle).unwrap_err();
     assert_eq!((error.kind(), error.layer()), (ErrorKind::Unsupported, Some("prob")));
+}
+
+/// Most steps of networks of 8 bits are done by the kernels, and rectifiers take none.
+#[test]
+fn steps_are_done_by_kernels() {
+    let mut loops = BTreeSet::new();
+    let (mut by_kernels, mut all) = (0, 0);
+    for seed in 0..300 {
+        let Ok(net) = common::network(seed, 10) else { continue };
+        for (id, how) in Session::new(&net).unwrap().steps() {
+            loops.insert(how.loops);
+            if net.linear(id).is_some() {
+                all += 1;
+                by_kernels += usize::from(how.multiplications.is_some());
+            }
+        }
+    }
+    assert!(by_kernels * 2 > all, "{by_kernels} of {all} weighted sums by kernels");
+    for known in ["8-bit sums", "16-bit sums", "64-bit sums", "sparse 8-bit sums", "pooling", "table", "definition"] {
+        assert!(loops.contains(known), "{known} is not among {loops:?}");
+    }
 }

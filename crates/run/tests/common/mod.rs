@@ -93,7 +93,11 @@ fn layer(g: &Graph, rng: &mut Pcg64Mcg) -> (Box<dyn Layer>, Vec<NodeId>) {
     }
 }
 
-fn format(rng: &mut Pcg64Mcg) -> Fixed {
+/// Formats of any width or, as most networks have them, of 8 bits at most, which kernels can mostly do in 32.
+fn format(rng: &mut Pcg64Mcg, bytes: bool) -> Fixed {
+    if bytes {
+        return Fixed { bits: *[8, 8, 8, 5].choose(rng).unwrap(), frac: rng.random_range(1..=5), signed: rng.random() };
+    }
     let signed = rng.random_bool(0.8);
     let bits = match rng.random_range(0..4) {
         0 => 8,
@@ -111,9 +115,11 @@ fn code(rng: &mut Pcg64Mcg, format: Fixed, extreme: f64) -> i16 {
     rng.random_range(low..=high) as i16
 }
 
-fn weights(g: &Graph, id: NodeId, rng: &mut Pcg64Mcg) -> Option<Weights> {
+fn weights(g: &Graph, id: NodeId, rng: &mut Pcg64Mcg, bytes: bool) -> Option<Weights> {
     let shape = g.weight_shape(id)?;
-    let format = Fixed { signed: true, bits: rng.random_range(2..=16), frac: rng.random_range(0..=14) };
+    let bits = rng.random_range(2..=if bytes { 8 } else { 16 });
+    let frac = if bytes { rng.random_range(4..=9) } else { rng.random_range(0..=14) };
+    let format = Fixed { signed: true, bits, frac };
     let extreme = *[0.0, 0.1, 1.0].choose(rng).unwrap();
     let form = if rng.random() {
         Form::Fixed { q: (0..shape.len()).map(|_| code(rng, format, extreme)).collect(), format }
@@ -136,6 +142,7 @@ fn weights(g: &Graph, id: NodeId, rng: &mut Pcg64Mcg) -> Option<Weights> {
 /// A network of about so many layers, quantized with random weights and formats.
 pub fn network(seed: u64, layers: usize) -> Result<Net, Error> {
     let rng = &mut generator(seed);
+    let bytes = rng.random();
     let mut g = Graph::new();
     let shape = Shape::new(rng.random_range(1..=6), rng.random_range(1..=12), rng.random_range(1..=12))?;
     g.add("data", Input { shape }, &[])?;
@@ -151,14 +158,14 @@ pub fn network(seed: u64, layers: usize) -> Result<Net, Error> {
     let mut integers = Integers { outputs: Vec::new(), tables: Vec::new() };
     for (id, node) in g.nodes().iter().enumerate() {
         let inputs: Vec<Fixed> = node.inputs.iter().map(|&i| integers.outputs[i]).collect();
-        let mut own = format(rng);
+        let mut own = format(rng, bytes);
         if node.layer.keeps_format() && rng.random_bool(0.7) {
             own = inputs[0];
         }
         integers.tables.push(node.layer.table(&inputs, own, &g.input_shapes(id)));
         integers.outputs.push(own);
     }
-    let weights = (0..g.nodes().len()).map(|id| weights(&g, id, rng)).collect();
+    let weights = (0..g.nodes().len()).map(|id| weights(&g, id, rng, bytes)).collect();
     let net = Net { graph: g, weights, integers: Some(integers), ..Net::default() };
     net.verify()?;
     Ok(net)
