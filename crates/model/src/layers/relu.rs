@@ -1,5 +1,6 @@
 //! ReLU: rectified linear unit, with a slope for negative values on request.
 
+use rayon::prelude::*;
 use synapress_kernels::real::Real;
 use synapress_kernels::scalar::{round_shift, saturate};
 
@@ -29,6 +30,9 @@ pub struct Relu {
     /// Slope for negative values; 0 for the plain unit.
     pub negative_slope: f32,
 }
+
+/// Numbers of one piece of work.
+const PIECE: usize = 1 << 15;
 
 /// Fractional length of the integer slope: 16 bits hold slopes of magnitude up to 2.
 const SLOPE: Fixed = Fixed { bits: 16, frac: 14, signed: true };
@@ -76,10 +80,11 @@ impl<T: Real> Float<T> for Relu {
     fn forward(&self, io: Forward<'_, T>) {
         let slope = T::of(self.negative_slope);
         let rectify = |x: T| if x > T::default() { x } else { x * slope };
-        match io.inputs[0] {
-            [] => io.output.iter_mut().for_each(|y| *y = rectify(*y)),
-            input => io.output.iter_mut().zip(input).for_each(|(y, x)| *y = rectify(*x)),
-        }
+        let input = io.inputs[0];
+        io.output.par_chunks_mut(PIECE).enumerate().for_each(|(i, output)| match input {
+            [] => output.iter_mut().for_each(|y| *y = rectify(*y)),
+            input => output.iter_mut().zip(&input[i * PIECE..]).for_each(|(y, x)| *y = rectify(*x)),
+        });
     }
 
     fn backward(&self, io: Backward<'_, T>) {
