@@ -38,8 +38,7 @@ pub(super) fn rows_of_planes(
         }
         let (first, end) = (place.pixel(rows.start, 0), place.pixel(rows.end - 1, width));
         // Safety: rows do not overlap and lie within the slice, which lives for the whole call.
-        let part =
-            unsafe { std::slice::from_raw_parts_mut(pointer.0.add(plane * place.plane + first), end - first) };
+        let part = unsafe { std::slice::from_raw_parts_mut(pointer.0.add(plane * place.plane + first), end - first) };
         work(plane, rows, part);
     });
 }
