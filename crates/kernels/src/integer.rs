@@ -24,6 +24,14 @@ pub struct Kernel(Set);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Set {
     Plain,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    #[cfg(target_arch = "aarch64")]
+    NeonDot,
+    #[cfg(target_arch = "aarch64")]
+    I8mm,
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128,
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
@@ -39,8 +47,20 @@ pub(crate) enum Set {
 impl Kernel {
     /// Every kernel that this processor can run, the fastest last.
     pub fn available() -> Vec<Self> {
-        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "other processors have one kernel"))]
+        #[allow(unused_mut, reason = "some processors have one kernel")]
         let mut kernels = vec![Self(Set::Plain)];
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        kernels.push(Self(Set::Simd128));
+        #[cfg(target_arch = "aarch64")]
+        if cfg!(target_endian = "little") && std::arch::is_aarch64_feature_detected!("neon") {
+            kernels.push(Self(Set::Neon));
+            if std::arch::is_aarch64_feature_detected!("dotprod") {
+                kernels.push(Self(Set::NeonDot));
+            }
+            if std::arch::is_aarch64_feature_detected!("i8mm") {
+                kernels.push(Self(Set::I8mm));
+            }
+        }
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("avx2") {
             kernels.push(Self(Set::Avx2));
@@ -69,6 +89,14 @@ impl Kernel {
     pub fn name(self) -> &'static str {
         match self.0 {
             Set::Plain => "plain",
+            #[cfg(target_arch = "aarch64")]
+            Set::Neon => "NEON",
+            #[cfg(target_arch = "aarch64")]
+            Set::NeonDot => "NEON dot product",
+            #[cfg(target_arch = "aarch64")]
+            Set::I8mm => "NEON I8MM",
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Set::Simd128 => "SIMD128",
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => "AVX2",
             #[cfg(target_arch = "x86_64")]
@@ -96,29 +124,26 @@ impl Kernel {
     /// Columns of a panel ([`interleave`]).
     pub fn width(self) -> usize {
         match self.0 {
-            Set::Plain => plain::WIDTH,
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 | Set::AvxVnni => x86::WIDTH_AVX2,
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 | Set::Vnni | Set::Amx => x86::WIDTH_AVX512,
+            _ => plain::WIDTH,
         }
     }
 
     /// The most rows of a tile.
     fn height(self) -> usize {
         match self.0 {
-            Set::Plain => 4,
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 | Set::AvxVnni => 4,
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 | Set::Vnni | Set::Amx => 8,
+            _ => 4,
         }
     }
 
     /// Multiplies a block of `height` rows, `[pair][height][2]`, by a panel, `[pair][width][2]`, run by run.
     fn tile(self, height: usize, rows: &[i16], panel: &[i16], ends: &[u32], tile: &mut Tile) {
         match self.0 {
-            Set::Plain => plain::tile(height, rows, panel, ends, tile),
             #[cfg(target_arch = "x86_64")]
             // Safety: the variant exists only where the processor has the features.
             Set::Avx2 | Set::AvxVnni => unsafe { x86::tile_avx2(height, rows, panel, ends, tile) },
@@ -128,19 +153,21 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // Safety: likewise.
             Set::Vnni | Set::Amx => unsafe { x86::tile_vnni(height, rows, panel, ends, tile) },
+            _ => plain::tile(height, rows, panel, ends, tile),
         }
     }
 
     /// Runs loops with this kernel's instructions.
     pub(crate) fn run<L: Loops>(self, loops: L) -> L::Output {
         match self.0 {
-            Set::Plain => loops.run(),
             #[cfg(target_arch = "x86_64")]
             // Safety: the variant exists only where the processor has the features.
             Set::Avx2 | Set::AvxVnni => unsafe { x86::run_avx2(loops) },
             #[cfg(target_arch = "x86_64")]
             // Safety: likewise.
             Set::Avx512 | Set::Vnni | Set::Amx => unsafe { x86::run_avx512(loops) },
+            // The compiler uses the vectors that every processor of the kind has.
+            _ => loops.run(),
         }
     }
 }

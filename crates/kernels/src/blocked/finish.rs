@@ -22,7 +22,7 @@ pub struct Finish {
     pub bias: Vec<i64>,
     /// The layer's own requantization, and those of what follows it (ReLU, concat).
     pub stages: Vec<Stage>,
-    /// For each output what is added to the sum of what is stored.
+    /// For each output what is added to its sum.
     pub(super) start: Vec<i32>,
     /// What is added to a code where it is stored.
     pub(super) offset: i32,
@@ -50,8 +50,9 @@ impl Finish {
         value + self.offset
     }
 
-    /// Ready for a layer; `None` when 32 bits do not hold every sum and what finishing makes of it.
-    pub(super) fn prepared(mut self, layer: &Layer<'_>) -> Option<Self> {
+    /// Ready for sums of what is stored less a number; `None` when 32 bits do not hold every sum and what finishing makes
+    /// of it.
+    pub(super) fn prepared(mut self, layer: &Layer<'_>, less: i16) -> Option<Self> {
         let shift = self.stages.first()?.shift;
         if !(0..=30).contains(&shift) {
             return None;
@@ -61,7 +62,7 @@ impl Finish {
             return None;
         }
         let half = if shift > 0 { 1i64 << (shift - 1) } else { 0 };
-        let stored = i64::from(layer.input.offset());
+        let stored = i64::from(layer.input.offset()) - i64::from(less);
         let most = layer.range.map(|q| (q + stored).abs()).into_iter().max().unwrap_or(0);
         let row = layer.weights.len() / layer.output.channels;
         self.start = Vec::with_capacity(layer.output.channels.next_multiple_of(TOGETHER));

@@ -49,6 +49,10 @@ pub(super) trait Dot {
     type Weight: Copy;
     /// Words of 32 bits that a cell of weights takes.
     const WORDS: usize;
+    /// What activations are made less by before they are multiplied.
+    const LESS: i16 = 0;
+    /// Whether products of the first two channels of a cell, and of the last two, are added up in 16 bits.
+    const NARROW: bool = false;
 
     /// A cell of weights, of which `WORDS` words count.
     fn arrange(weights: [i16; 4]) -> [u32; 2];
@@ -61,6 +65,24 @@ pub(super) trait Dot {
     /// A cell of weights for each lane: the first words of all, then the second.
     unsafe fn weights(from: *const u32) -> Self::Weight;
     unsafe fn dot(sum: V<Self>, act: Self::Act, weight: Self::Weight) -> V<Self>;
+    /// Adds the products of a cell in `N` vectors to the sums of `R` outputs, whose cells of weights lie one after another.
+    #[inline(always)]
+    unsafe fn add<const R: usize, const N: usize>(
+        mut sums: [[V<Self>; N]; R],
+        acts: [Self::Act; N],
+        weights: *const u32,
+    ) -> [[V<Self>; N]; R] {
+        for r in 0..R {
+            // Safety: the caller's.
+            unsafe {
+                let weight = Self::weight(weights.add(r * Self::WORDS));
+                for n in 0..N {
+                    sums[r][n] = Self::dot(sums[r][n], acts[n], weight);
+                }
+            }
+        }
+        sums
+    }
     /// The larger codes of every channel of cells.
     unsafe fn larger(a: V<Self>, b: V<Self>) -> V<Self>;
 }
@@ -79,6 +101,7 @@ pub(super) fn words([a, b, ..]: [i16; 4]) -> [u32; 2] {
 }
 
 /// Channels of even and of odd number: two codes of 16 bits each.
+#[cfg(any(target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
 pub(super) fn halves([a, b, c, d]: [i16; 4]) -> [u32; 2] {
     [words([a, c, 0, 0])[0], words([b, d, 0, 0])[0]]
 }

@@ -7,6 +7,8 @@
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod amx;
+#[cfg(target_arch = "aarch64")]
+mod arm;
 mod finish;
 pub mod image;
 mod lanes;
@@ -23,6 +25,8 @@ mod sums;
 mod team;
 #[cfg(test)]
 mod tests;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod wasm;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -38,6 +42,14 @@ use crate::integer::{Kernel, Set};
 fn loops(kernel: Kernel, cell: Cell) -> &'static run::Loops {
     let [bytes, words] = match kernel.set() {
         Set::Plain => [&plain::BYTES, &plain::WORDS],
+        #[cfg(target_arch = "aarch64")]
+        Set::Neon => [&arm::NEON_BYTES, &arm::NEON_WORDS],
+        #[cfg(target_arch = "aarch64")]
+        Set::NeonDot => [&arm::DOT_BYTES, &arm::NEON_WORDS],
+        #[cfg(target_arch = "aarch64")]
+        Set::I8mm => [&arm::I8MM_BYTES, &arm::NEON_WORDS],
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        Set::Simd128 => [&wasm::BYTES, &wasm::WORDS],
         #[cfg(target_arch = "x86_64")]
         Set::Avx2 => [&x86::AVX2_BYTES, &x86::AVX2_WORDS],
         #[cfg(target_arch = "x86_64")]

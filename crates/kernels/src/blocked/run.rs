@@ -24,6 +24,10 @@ pub(super) struct Loops {
     pub together: usize,
     /// Words of a cell of weights.
     pub words: usize,
+    /// What is taken off activations ([`Dot::LESS`]).
+    pub less: i16,
+    /// Whether two products must fit 16 bits ([`Dot::NARROW`]).
+    pub narrow: bool,
     /// Arranges a cell of weights.
     pub arrange: fn([i16; 4]) -> [u32; 2],
     /// Works on vectors of positions.
@@ -71,6 +75,8 @@ macro_rules! loops {
                 rows: $rows,
                 together: $own,
                 words: <$dot as $crate::blocked::lanes::Dot>::WORDS,
+                less: <$dot as $crate::blocked::lanes::Dot>::LESS,
+                narrow: <$dot as $crate::blocked::lanes::Dot>::NARROW,
                 arrange: <$dot as $crate::blocked::lanes::Dot>::arrange,
                 positions,
                 outputs,
@@ -174,12 +180,7 @@ unsafe fn sums_of<D: Dot, const R: usize, const N: usize>(
             for n in 1..N {
                 acts[n] = D::acts(cells.add(n * D::L::LANES));
             }
-            for r in 0..R {
-                let weight = D::weight(weights.add(r * D::WORDS));
-                for n in 0..N {
-                    sums[r][n] = D::dot(sums[r][n], acts[n], weight);
-                }
-            }
+            sums = D::add(sums, acts, weights);
             weights = weights.add(R * D::WORDS);
         }
         sums

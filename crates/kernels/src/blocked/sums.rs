@@ -99,6 +99,10 @@ const OWN: usize = 4;
 /// output alone. Measured.
 const OWN_COST: f64 = 1.6;
 
+/// Neighbouring weights of bytes whose products with the least activations, -128 too, add up to more than 16 bits hold.
+/// They are the only ones.
+const LEAST: [i16; 2] = [-128; 2];
+
 /// Weights of some outputs by cell: `[cell][output]`.
 struct Cells {
     offsets: Vec<u32>,
@@ -106,8 +110,9 @@ struct Cells {
 }
 
 impl Cells {
-    /// The cells that outputs read.
-    fn new(layer: &Layer<'_>, outputs: Range<usize>) -> Self {
+    /// The cells that outputs read; with `narrow` those twice, with half the weights each, of which two products may
+    /// exceed 16 bits.
+    fn new(layer: &Layer<'_>, outputs: Range<usize>, narrow: bool) -> Self {
         let (place, each) = (&layer.input, layer.input.cell.channels());
         let inputs = place.channels / layer.groups;
         let of_group = layer.output.channels / layer.groups;
@@ -122,10 +127,20 @@ impl Cells {
                 };
                 let cell = |o: usize| std::array::from_fn(|c| weight(o, c));
                 let weights: Vec<[i16; 4]> = outputs.clone().map(cell).collect();
-                if weights.iter().any(|w| *w != [0; 4]) {
-                    let pixel = place.lead as isize + dy * place.pitch as isize + dx;
-                    cells.offsets.push((plane * place.plane + pixel as usize) as u32);
+                if weights.iter().all(|w| *w == [0; 4]) {
+                    continue;
+                }
+                let pixel = place.lead as isize + dy * place.pitch as isize + dx;
+                let offset = (plane * place.plane + pixel as usize) as u32;
+                let mut add = |weights| {
+                    cells.offsets.push(offset);
                     cells.weights.push(weights);
+                };
+                if narrow && weights.iter().any(|w| w[..2] == LEAST || w[2..] == LEAST) {
+                    add(weights.iter().map(|w| w.map(|w| w / 2)).collect());
+                    add(weights.iter().map(|w| w.map(|w| w - w / 2)).collect());
+                } else {
+                    add(weights);
                 }
             }
         }
@@ -154,8 +169,9 @@ impl Sums {
         if bytes && layer.weights.iter().any(|w| i8::try_from(*w).is_err()) {
             return None;
         }
-        let finish = finish.prepared(layer)?;
         let one = layer.output.size == [1, 1];
+        let rows = one.then(|| Rows::new(layer)).flatten();
+        let finish = finish.prepared(layer, if rows.is_some() { 0 } else { loops.less })?;
         let mut sums = Self {
             loops,
             input: layer.input,
@@ -169,7 +185,7 @@ impl Sums {
             cost: 0.0,
         };
         let (mut blocks, mut arranged) = (Vec::new(), Vec::new());
-        sums.form = if let Some(rows) = one.then(|| Rows::new(layer)).flatten() {
+        sums.form = if let Some(rows) = rows {
             sums.work = rows.entries() as u64;
             Form::Rows(rows)
         } else if one {
@@ -209,12 +225,13 @@ impl Sums {
             let count = (outputs - first).min(most);
             let rows = if count > OWN { most } else { OWN };
             let range = first..first + count;
-            let cells = Cells::new(layer, range.clone());
+            let cells = Cells::new(layer, range.clone(), self.loops.narrow);
             let own: usize = (0..count).map(|r| cells.used(r)).sum();
             if (own as f64) * OWN_COST < (cells.offsets.len() * rows) as f64 {
                 for first in range.step_by(OWN) {
                     let count = (outputs - first).min(OWN);
-                    self.add_own(&Cells::new(layer, first..first + count), first, count, blocks, arranged);
+                    let cells = Cells::new(layer, first..first + count, self.loops.narrow);
+                    self.add_own(&cells, first, count, blocks, arranged);
                 }
             } else {
                 self.add_shared(&cells, first, count, rows, blocks, arranged);
@@ -267,7 +284,7 @@ impl Sums {
         while first < outputs {
             let rows = if outputs - first >= run::VECTORS * lanes { run::VECTORS } else { 1 };
             let count = (outputs - first).min(rows * lanes);
-            let cells = Cells::new(layer, first..first + count);
+            let cells = Cells::new(layer, first..first + count, self.loops.narrow);
             let (list, weights) = (self.lists.len(), arranged.len());
             self.lists.extend(&cells.offsets);
             for of_cell in &cells.weights {

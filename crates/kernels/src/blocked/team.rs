@@ -177,6 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(target_family = "wasm", ignore = "no threads")]
     fn every_task_is_done_once_whoever_does_it() {
         for threads in [1, 2, 4] {
             let team = Team::new(threads);
@@ -192,6 +193,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(target_family = "wasm", ignore = "no threads")]
     fn a_team_may_be_shared() {
         let team = Team::new(3);
         let sum = AtomicUsize::new(0);
@@ -210,6 +212,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(target_family = "wasm", ignore = "no threads")]
     fn a_panic_reaches_the_caller_and_the_team_goes_on() {
         let team = Team::new(2);
         for _ in 0..3 {

@@ -22,6 +22,16 @@ impl Numbers {
     }
 }
 
+/// Where a machine is known to have certain kernels none of them may go untested: `SYNAPRESS_KERNELS` names them, when the
+/// test runs or where there are no variables when it is compiled.
+#[test]
+fn the_kernels_are_those_of_the_machine() {
+    let named = std::env::var("SYNAPRESS_KERNELS").ok();
+    let Some(named) = named.as_deref().or(option_env!("SYNAPRESS_KERNELS")) else { return };
+    let available: Vec<_> = Kernel::available().into_iter().map(Kernel::name).collect();
+    assert_eq!(available.join(", "), named);
+}
+
 struct Case {
     outputs: usize,
     taps: usize,
