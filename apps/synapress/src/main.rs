@@ -7,6 +7,7 @@ mod interrupt;
 mod job;
 mod model;
 mod output;
+mod runner;
 mod spent;
 mod training;
 

@@ -8,7 +8,8 @@ use std::arch::asm;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::run::{Part, put_rows};
+use super::loops::put_rows;
+use super::run::Part;
 use super::sums::Layer;
 use super::{Buffer, Place};
 

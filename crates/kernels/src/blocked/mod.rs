@@ -9,9 +9,11 @@
 pub(crate) mod amx;
 #[cfg(target_arch = "aarch64")]
 mod arm;
+mod cells;
 mod finish;
 pub mod image;
 mod lanes;
+mod loops;
 mod normalization;
 pub mod phases;
 mod place;

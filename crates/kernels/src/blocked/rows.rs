@@ -1,10 +1,12 @@
 //! Weighted sums at a single position from rows of gaps and weights: for fully connected layers of which few weights
 //! are left. What is read is a fraction of the dense weights, and so is the time where memory is what one waits for.
 
-use super::Cell;
-use super::run::{Part, scatter};
-use super::sums::Layer;
 use std::ops::Range;
+
+use super::Cell;
+use super::loops::{little, scatter};
+use super::run::Part;
+use super::sums::Layer;
 
 /// For each output what its weights are and how far apart their inputs lie.
 #[derive(Clone, Debug)]
@@ -45,7 +47,7 @@ impl Rows {
                 let (channel, [dy, dx]) = (o / of_group * inputs + i / taps, layer.taps[i % taps]);
                 let pixel = place.lead as isize + dy * place.pitch as isize + dx;
                 let cell = channel / each * place.plane + pixel as usize;
-                row.push((cell * each + super::run::little(channel % each, 4 / each), w as i8));
+                row.push((cell * each + little(channel % each, 4 / each), w as i8));
             }
             row.sort_unstable();
             let mut at = 0;
