@@ -12,7 +12,6 @@ mod planar;
 mod step;
 mod supply;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use synapress_kernels::blocked::{Buffer, Team, image};
@@ -95,7 +94,7 @@ impl Session {
     /// # Errors
     /// As [`Session::new`].
     pub fn with_kernel(net: &Net, kernel: Kernel) -> Result<Self, Error> {
-        Self::of(Supply::Net(Cow::Borrowed(net)), kernel)
+        Self::of(Supply::Lent(net), kernel)
     }
 
     /// As [`Session::with_kernel`]; the network's weights are freed one after another as they are arranged, so that
@@ -104,7 +103,7 @@ impl Session {
     /// # Errors
     /// As [`Session::new`].
     pub fn consume(net: Net, kernel: Kernel) -> Result<Self, Error> {
-        Self::of(Supply::Net(Cow::Owned(net)), kernel)
+        Self::of(Supply::Own(Box::new(net)), kernel)
     }
 
     /// Prepares a quantized network whose weights are decoded layer by layer. With `keep` they stay as they are stored,

@@ -24,7 +24,7 @@ pub fn quantize(
     assert!(image.len() >= to.channels * area, "an image of {} channels", to.channels);
     let limits = range.map(|limit| limit as f64);
     let pieces = team.threads().min(to.size[0]);
-    rows_of_planes(to, output, team, pieces, &|plane, rows, out| {
+    rows_of_planes(to, output, team, pieces, |plane, rows, out| {
         let each = to.cell.channels();
         let channels = &image[plane * each * area..((plane + 1) * each).min(to.channels) * area];
         kernel.run(Rows { channels, scale, limits, to, rows, out });
@@ -62,8 +62,7 @@ impl Loops for Rows<'_> {
                     pixels[..n].copy_from_slice(&channel[y * width + x..][..n]);
                     for i in 0..TOGETHER {
                         let scaled = (f64::from(pixels[i]) * scale + 0.5).floor();
-                        // Comparisons with NaN are false: it becomes 0.
-                        let scaled = if scaled == scaled { scaled } else { 0.0 };
+                        let scaled = if scaled.is_nan() { 0.0 } else { scaled };
                         let scaled = if scaled < low { low } else { scaled };
                         let scaled = if scaled > high { high } else { scaled };
                         // Safety: a whole number that 17 bits hold.

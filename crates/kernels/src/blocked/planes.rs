@@ -26,7 +26,7 @@ pub(super) fn rows_of_planes(
     cells: &mut [u32],
     team: &Team,
     runs: usize,
-    work: &(dyn Fn(usize, Range<usize>, &mut [u32]) + Sync),
+    work: impl Fn(usize, Range<usize>, &mut [u32]) + Sync,
 ) {
     let cells = &mut cells[place.start..][..place.planes() * place.plane];
     let (pointer, [height, width]) = (&Pointer(cells.as_mut_ptr()), place.size);

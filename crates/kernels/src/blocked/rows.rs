@@ -91,9 +91,9 @@ pub(super) unsafe fn outputs(part: &Part<'_>, rows: &Rows, outputs: Range<usize>
         // Safety: gaps lead to inputs of the layer's place.
         let sum = unsafe {
             if bytes {
-                sum(entries, part.input.cast::<u8>(), |x| i32::from(x))
+                sum(entries, part.input.cast::<u8>(), i32::from)
             } else {
-                sum(entries, part.input.cast::<i16>(), |x| i32::from(x))
+                sum(entries, part.input.cast::<i16>(), i32::from)
             }
         };
         let code = layer.finish.code(sum, output);

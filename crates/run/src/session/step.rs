@@ -1,5 +1,7 @@
 //! One step of a session: what is prepared for it, and how it runs.
 
+use std::sync::Arc;
+
 use synapress_kernels::blocked::pooling::{Windows, largest, means};
 use synapress_kernels::blocked::{Buffer, Cell, Normalization, Place, Stage, Team};
 use synapress_kernels::integer::Kernel;
@@ -7,7 +9,7 @@ use synapress_kernels::scalar::round_shift;
 use synapress_model::layer::front;
 use synapress_model::layers::multiplier;
 use synapress_model::linear::IntegerWeights;
-use synapress_model::{Error, Fixed, Graph, IntegerForward, NodeId, Shape};
+use synapress_model::{Error, Fixed, Graph, IntegerForward, NodeId, Shape, Source};
 
 use super::linear::Product;
 use super::plan::{Plan, Planned, Way, stage};
@@ -49,15 +51,20 @@ enum Work {
     Normalization(Kernel, Box<Normalization>),
     Definition(Box<Definition>),
     /// Prepared anew for every run.
-    Late(Late),
+    Late(Box<Late>),
 }
 
-/// Prepares a step's work when it is due.
-struct Late(Box<dyn Fn(&Graph) -> Result<Work, Error> + Send + Sync>);
+/// Work that is prepared when it is due, and where its weights lie until then.
+#[derive(Debug)]
+struct Late {
+    recipe: Recipe,
+    source: Arc<dyn Source>,
+}
 
-impl std::fmt::Debug for Late {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Late")
+impl Late {
+    fn work(&self, graph: &Graph) -> Result<Work, Error> {
+        let weights = self.source.weights(self.recipe.planned.node)?;
+        Ok(self.recipe.work(graph, weights.map(IntegerWeights::consume).transpose()?))
     }
 }
 
@@ -164,10 +171,7 @@ impl Step {
             table: table.to_vec(),
         };
         let work = match supply.kept(id) {
-            Some(source) => Work::Late(Late(Box::new(move |graph| {
-                let weights = source.weights(id)?.map(IntegerWeights::consume).transpose()?;
-                Ok(recipe.work(graph, weights))
-            }))),
+            Some(source) => Work::Late(Box::new(Late { recipe, source })),
             None => recipe.work(graph, supply.take(id)?),
         };
         Ok(Self { node: id, inputs, output, work })
@@ -191,7 +195,7 @@ impl Step {
         let due;
         let work = match &self.work {
             Work::Late(late) => {
-                due = late.0(graph)?;
+                due = late.work(graph)?;
                 &due
             }
             work => work,
