@@ -36,6 +36,7 @@ mod numbers;
 mod options;
 mod ranks;
 mod schemes;
+mod spaces;
 mod summary;
 mod text;
 
