@@ -68,7 +68,7 @@ pub fn costs(bytes: &[u8], limits: &Limits) -> Result<Vec<Cost>, Error> {
 }
 
 fn cost(name: &str, head: &Head<'_>, chunk: usize) -> Result<Cost, Error> {
-    let book = head.book();
+    let book = head.ranked().map(|(_, book)| book);
     let (mut bits, mut counts) = (Bits::default(), HashMap::<i32, u64>::new());
     for (tile, scheme, reader) in &head.tiles {
         match scheme.codec {
