@@ -1,4 +1,4 @@
-//! Codebooks through the range coder: entries in the order of their levels, as gaps between neighbours, and the order
+//! Codebooks through the range coder: entries in the order of their levels, as spaces between neighbours, and the order
 //! of the codebook where it is another. Which entry a weight has is coded elsewhere.
 
 use synapress_model::Centroids;
