@@ -18,14 +18,14 @@ from schemes import SCHEMES
 
 
 def chunks(data):
-    if data[:12] != b"\x93SYN\r\n\x1a\n\x01\0\0\0":
-        raise Fault("this is no .syn file of version 1")
+    if data[:12] != b"\x93SYN\r\n\x1a\n\x02\0\0\0":
+        raise Fault("this is no .syn file of version 2")
     reader = Reader(data[12:])
     while True:
         start = reader.at
-        tag, length = reader.take(4), reader.get("Q")
-        body = reader.take(length)
-        if reader.get("I") != zlib.crc32(reader.data[start : start + 12 + length]):
+        tag, body = reader.take(4), reader.text()
+        whole = reader.data[start : reader.at]
+        if reader.get("I") != zlib.crc32(whole):
             raise Fault(f"the checksum of {tag} does not match")
         if tag == b"TAIL":
             if body != struct.pack("<Q", start + 12):

@@ -2,14 +2,7 @@
 
 import math
 
-from rangecode import Fault, Models
-
-
-def scale(n):
-    if n < 8:
-        return max(n, 0)
-    b = n.bit_length()
-    return 8 * (b - 3) + ((n >> (b - 4)) & 7)
+from rangecode import Fault, Models, scale
 
 
 def coarse(n):
@@ -148,11 +141,15 @@ class Levels:
         header, near = self.header, self.near
         self.F = near.features()
         self.E = sum(f * m for f, m in zip(self.F, header["M"]))
-        self.e = clamp(scale(self.E) - max(0, header["top"] - 63), 0, 63)
+        self.e = self.step(self.E)
         if self.zero():
             near.push(0)
             return 0
+        self.predict()
         negative = self.sign() if header["L"] and header["H"] else int(header["H"] == 0)
+        self.u = 31 - self.s if negative else self.s
+        if header["L"] and header["H"] and not header["ranked"]:
+            self.e = self.step(self.pulled(-self.P if negative else self.P))
         self.side = negative if header["ranked"] else 0
         c = self.magnitude_class()
         if c > self.top:
@@ -181,13 +178,20 @@ class Levels:
                     model.start_from(self.models["zero", edge, e])
         return self.code.bit(model)
 
-    def trust(self):
-        P = sum(s * n for s, n in zip(self.near.signed(), self.header["N"]))
-        r = clamp(((scale(abs(P)) - scale(self.E) - self.header["even"]) >> 1) + 12, 0, 15)
-        return 15 - r if P < 0 else 16 + r
+    def step(self, E):
+        return clamp(scale(E) - max(0, self.header["top"] - 63), 0, 63)
+
+    def predict(self):
+        self.P = sum(s * n for s, n in zip(self.near.signed(), self.header["N"]))
+        r = clamp(((scale(abs(self.P)) - scale(self.E) - self.header["even"]) >> 1) + 12, 0, 15)
+        self.s = 15 - r if self.P < 0 else 16 + r
+
+    def pulled(self, P):
+        down = 2 + self.header["even"] // 8
+        return max(self.E >> 2, min(2**31 - 1, self.E + (P >> down if down >= 0 else P << -down)))
 
     def sign(self):
-        return self.code.bit(self.models["sign", self.trust()])
+        return self.code.bit(self.models["sign", self.s])
 
     def magnitude_class(self):
         own = lambda node: self.models["class", self.side, self.e >> 1, node]
@@ -223,7 +227,7 @@ class Mixed(Levels):
         bit = self.code.coin(p)
         error = 65536 * bit - p
         for i, model in enumerate(models):
-            weights[i] = clamp(weights[i] + ((l[i] * error) >> 16), -(2**20), 2**20)
+            weights[i] = clamp(weights[i] + ((l[i] * error) >> 15), -(2**20), 2**20)
             model.learn(bit)
         return bit
 
@@ -234,21 +238,22 @@ class Mixed(Levels):
 
     def sign(self):
         S = [(s > 0) - (s < 0) for s in self.near.signed()]
-        contexts = [self.trust(), (S[0], S[1], S[6], S[2]), (S[8], S[9], S[7])]
+        contexts = [self.s, (S[0], S[1], S[6], S[2]), (S[8], S[9], S[7])]
         return self.mix([self.models["sign", i, c] for i, c in enumerate(contexts)], "sign", 21000)
 
     def magnitude_class(self):
         F, side, node, j = self.F, self.side, 1, min(63, self.near.x % self.near.area)
-        contexts = [self.e, coarse((F[5] + F[10] + F[11] + F[12]) >> 2)]
+        contexts = [self.e, coarse((F[5] + F[10] + F[11] + F[12]) >> 2), (self.e >> 2, self.u)]
         for _ in range(self.bits):
             first = self.shaped(("class", side, node), node)
             others = [self.models["class", side, node, i, c] for i, c in enumerate(contexts)]
-            node = 2 * node + self.mix([first, *others], ("class", side, node, j), 21000)
+            node = 2 * node + self.mix([first, *others], ("class", side, node, j), 16000)
         return node - (1 << self.bits)
 
     def mantissa(self, c):
         m, head = 1, c if c <= 8 else 4
         for i in range(head):
             key = ("mantissa", self.side, c, m)
-            m = 2 * m + self.mix([self.shaped(key, m, c), self.models[key + (self.e >> 2,)]], ("mantissa", c, i), 32000)
+            others = [self.models[key + context] for context in (("e", self.e >> 2), ("u", self.u))]
+            m = 2 * m + self.mix([self.shaped(key, m, c), *others], ("mantissa", c, i), 21000)
         return m << (c - head) | self.code.plain(c - head)

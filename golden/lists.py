@@ -1,6 +1,6 @@
 """Short lists of FORMAT.md in range code, decoding only: numbers, floats, text, codebooks."""
 
-from rangecode import Models
+from rangecode import Models, scale
 
 
 class Numbers:
@@ -60,18 +60,57 @@ def coded_integers(code, n):
     return out
 
 
+def mantissa(bits):
+    """The mantissa of a float without a sign, and its exponent."""
+    return bits & 0x7FFFFF | (bits >> 23 > 0) << 23, max(bits >> 23, 1)
+
+
+def expected(before, last):
+    """How much more the next magnitude is if it follows at the same distance."""
+    (m, exponent), (n, above) = mantissa(before), mantissa(last)
+    d, room = max(0, n - (m >> min(31, max(0, above - exponent)))), 2**24 - n
+    return d if d <= room else room + ((d - room) >> 1)
+
+
+class Spaces:
+    """Lists of rising magnitudes."""
+
+    def __init__(self):
+        self.starts, self.models, self.noise = Numbers(), Models(), 96
+
+    def list(self, code, count):
+        out = []
+        for i in range(count):
+            last = out[-1] if out else 0
+            out.append(last + (self.starts.decode(code, i) if i < 2 else self.space(code, expected(out[-2], last))))
+        return out
+
+    def space(self, code, expected):
+        noise, distance = min(5, (self.noise >> 4).bit_length()), 0
+        while distance < 239 and not code.bit(self.distance(noise, min(24, distance))):
+            distance += 1
+        self.noise += 4 * distance - (self.noise >> 2)
+        step = scale(expected)
+        if distance and code.bit(self.models["narrower"]):
+            step = max(0, step - distance)
+        else:
+            step = min(239, step + distance)
+        left = max(0, step // 8 - 1)
+        return (step if step < 8 else 8 | step & 7) << left | code.plain(left)
+
+    def distance(self, noise, distance):
+        key = noise, distance
+        if key not in self.models:
+            self.models[key].q, self.models[key].k = 64 * (131072 // (4 + 2**noise)), 20
+        return self.models[key]
+
+
 def codebook(code, n):
     """For each entry whether it is negative, and its magnitude."""
     zero = (bool(code.plain(1)), 0)
     negative = code.uniform(n)
-    numbers, lists = Numbers(), []
-    for count in (negative, n - 1 - negative):
-        magnitudes, t = [0], 32
-        for _ in range(count):
-            more = numbers.decode(code, t)
-            t = more.bit_length()
-            magnitudes.append(magnitudes[-1] + more)
-        lists.append(magnitudes[1:])
+    spaces = Spaces()
+    lists = [spaces.list(code, count) for count in (negative, n - 1 - negative)]
     ordered = [(True, m) for m in reversed(lists[0])] + [(False, m) for m in lists[1]]
     if not code.plain(1):
         return [zero, *ordered]

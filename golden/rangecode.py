@@ -5,6 +5,14 @@ class Fault(Exception):
     """What is wrong with the bytes."""
 
 
+def scale(n):
+    """Eighths of an octave."""
+    if n < 8:
+        return max(n, 0)
+    b = n.bit_length()
+    return 8 * (b - 3) + ((n >> (b - 4)) & 7)
+
+
 class Model:
     """An estimate of how probable a one is."""
 

@@ -10,18 +10,28 @@ def level_header(reader):
     header = {"ranked": flags & 1, "least": reader.varint(), "L": reader.varint(), "H": reader.varint(), "top": 124}
     header["M"] = [18, 6, 4, 6, 14, 2, 2, 2, 2, 6, 10, 14, 10, 6, 4]
     header["even"], header["N"] = -16, [40, 40, -10, 4, -4, -4, 8, 4, 8, 4]
-    header["slopes"] = [reader.byte(), reader.byte()] if flags & 4 else None
+    code = RangeCode(reader.take(len(reader.data) - reader.at))
+    header["slopes"] = [2 * code.plain(6), 2 * code.plain(6)] if flags & 4 else None
     if flags & 2:
-        header["top"], header["M"] = reader.byte(), [reader.get("b") for _ in range(15)]
-        if header["L"] and header["H"]:
-            header["even"], header["N"] = reader.get("b"), [reader.get("b") for _ in range(10)]
-    return header
+        header["top"], header["M"] = code.plain(8), [small(code) for _ in range(15)]
+        header["even"], header["N"] = 0, [0] * 10
+        if header["L"] and header["H"] and code.plain(1):
+            header["even"], header["N"] = 8 * (code.plain(5) - 16), [small(code) for _ in range(10)]
+    return header, code
+
+
+def small(code):
+    bits = code.plain(3)
+    if bits == 0:
+        return 0
+    negative, below = code.plain(1), min(bits, 4) - 1
+    n = (1 << below | code.plain(below)) << (bits - 1 - below)
+    return -n if negative else n
 
 
 def modelled(model):
     def decode(reader, n, row, sides):
-        header = level_header(reader)
-        code = RangeCode(reader.take(len(reader.data) - reader.at))
+        header, code = level_header(reader)
         levels = model(code, header, row, sides)
         out = [levels.level() for _ in range(n)]
         code.finish()

@@ -1,8 +1,8 @@
 //! Synapse code: whatever the bytes, they are refused or give a network that goes to bytes and back unchanged; and any
-//! network comes back as it was and is executed.
+//! network comes back as it was and is executed; and tiles decoded by themselves are the whole.
 
-use synapress_code::{Limits, Options, decode, decode_with_extras, encode, encode_with_extras, summary};
-use synapress_model::{Mode, Net};
+use synapress_code::{Limits, Options, decode, decode_with_extras, encode, encode_with_extras, layers, summary};
+use synapress_model::{Form, Mode, Net, Weights};
 use synapress_run::{Executor, Keep, Session, definition};
 
 use crate::draw;
@@ -35,6 +35,39 @@ pub fn roundtrip_syn(bytes: &[u8]) {
     assert!(code == encode(&same, &Options::default()).expect("a decoded network is whole"), "the bytes differ");
     summary(&code).expect("an encoded network is summed up");
     execute(&same);
+}
+
+/// Any bytes to the decoder, whole and tile by tile from the last to the first.
+pub fn tiles_syn(bytes: &[u8]) {
+    // Tiles are large: a layer of several has more weights than other targets take.
+    let limits = Limits { weights: 1 << 21, ..LIMITS };
+    let whole = decode(bytes, &limits);
+    let Ok(layers) = layers(bytes, &limits) else {
+        assert!(whole.is_err(), "a file whose layers are refused is decoded");
+        return;
+    };
+    for layer in layers.iter().rev() {
+        let weights = whole.as_ref().ok().map(|net| net.weights[layer.node()].as_ref().expect("the layer has weights"));
+        for tile in (0..layer.tiles()).rev() {
+            match (layer.tile(tile), weights) {
+                (Ok(found), Some(weights)) => assert!(found == rows(weights, layer.rows(tile)), "a tile differs"),
+                (Err(e), Some(_)) => panic!("a tile of a file that is decoded is refused: {e}"),
+                (_, None) => {}
+            }
+        }
+        assert_eq!(layer.rows(layer.tiles()).len(), 0);
+    }
+}
+
+/// These rows of a layer's weights.
+fn rows(weights: &Weights, rows: std::ops::Range<usize>) -> Form {
+    let taps: usize = weights.dims[1..].iter().product();
+    let range = rows.start * taps..rows.end * taps;
+    match weights.form.clone() {
+        Form::Dense(w) => Form::Dense(w[range].to_vec()),
+        Form::Coded { centroids, index } => Form::Coded { centroids, index: index[range].to_vec() },
+        Form::Fixed { q, format } => Form::Fixed { q: q[range].to_vec(), format },
+    }
 }
 
 /// Runs a network on one image, in floating point and, if it is quantized, in integers by both ways.

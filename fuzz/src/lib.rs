@@ -11,7 +11,7 @@ pub mod draw;
 pub mod replay;
 
 pub use caffe::{CLASSIFIER, caffemodel, prototxt};
-pub use code::{decode_syn, roundtrip_syn};
+pub use code::{decode_syn, roundtrip_syn, tiles_syn};
 pub use data::{dataset, image, recipe};
 
 /// A function of bytes that panics when the program does something wrong.
@@ -21,6 +21,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("decode_syn", decode_syn),
     ("roundtrip_syn", roundtrip_syn),
+    ("tiles_syn", tiles_syn),
     ("prototxt", prototxt),
     ("caffemodel", caffemodel),
     ("image", image),

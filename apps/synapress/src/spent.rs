@@ -27,7 +27,7 @@ impl Spent {
         let layers = code::costs(&bytes, &Limits::default()).map_err(|e| e.in_file(path))?;
         let extras: u64 = summary.extras.iter().map(|(_, n)| n).sum();
         let other = summary.graph_bytes + summary.about_bytes + summary.integer_bytes + extras;
-        let chunks: u64 = summary.layers.iter().map(|l| l.bytes + 16).sum();
+        let chunks: u64 = summary.layers.iter().map(|l| l.bytes).sum();
         Ok(Self { layers, other, framing: summary.bytes - chunks - other })
     }
 

@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         let about = summary(&coded)?;
         let layers = costs(&coded, &Limits::default())?;
-        let chunks: u64 = about.layers.iter().map(|l| l.bytes + 16).sum();
+        let chunks: u64 = about.layers.iter().map(|l| l.bytes).sum();
         let others: u64 = about.graph_bytes + about.about_bytes + about.integer_bytes;
         let framing = layers.iter().map(|c| c.overhead).sum::<f64>() + (about.bytes - chunks - others) as f64;
         let speed = |seconds: f64| weights as f64 / seconds / 1e6;

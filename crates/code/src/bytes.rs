@@ -22,8 +22,16 @@ pub(crate) fn place(n: u32) -> usize {
 }
 
 /// Number of bits that `n` takes; 0 for 0.
+#[inline]
 pub(crate) fn bit_length(n: u32) -> u32 {
     u32::BITS - n.leading_zeros()
+}
+
+/// Eighths of an octave: 8 log2 of a number, up to a constant, rounded down.
+#[inline]
+pub(crate) fn scale(n: u32) -> u32 {
+    let bits = bit_length(n);
+    if bits < 4 { n } else { 8 * (bits - 3) + ((n >> (bits - 4)) & 7) }
 }
 
 /// Appends a variable-length integer: seven bits a byte, lowest first, the highest bit set on all but the last.

@@ -1,13 +1,14 @@
-//! Codebooks through the range coder: entries in the order of their levels, as gaps between neighbours, and the order
+//! Codebooks through the range coder: entries in the order of their levels, as spaces between neighbours, and the order
 //! of the codebook where it is another. Which entry a weight has is coded elsewhere.
 
 use synapress_model::Centroids;
 
-use crate::bytes::{Reader, bit_length, place, put_size, wide};
+use crate::bytes::{Reader, place, put_size, wide};
 use crate::coder::Coder;
 use crate::error::Error;
-use crate::numbers::{Numbers, coded, put_coded};
+use crate::numbers::{coded, put_coded};
 use crate::ranks::Ranks;
+use crate::spaces::Spaces;
 
 /// The most centroids that an index of 16 bits can name.
 const MOST: usize = 1 << 16;
@@ -46,9 +47,9 @@ impl Sorted {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         self.minus = coder.direct(u32::from(self.minus), 1) == 1;
         let negative = place(coder.uniform(number(self.negative.len()), number(entries) + 1));
-        let mut numbers = Numbers::new();
-        Self::side(coder, &mut numbers, &mut self.negative, negative);
-        Self::side(coder, &mut numbers, &mut self.positive, entries - negative);
+        let mut spaces = Spaces::new();
+        spaces.code(coder, &mut self.negative, negative);
+        spaces.code(coder, &mut self.positive, entries - negative);
         if coder.direct(u32::from(!self.places.is_empty()), 1) == 0 {
             return;
         }
@@ -59,22 +60,6 @@ impl Sorted {
             let found = left.remove(chosen);
             if i >= self.places.len() {
                 self.places.push(found);
-            }
-            if coder.is_beyond() {
-                return;
-            }
-        }
-    }
-
-    fn side<C: Coder>(coder: &mut C, numbers: &mut Numbers, list: &mut Vec<u32>, count: usize) {
-        let (mut before, mut context) = (0u32, 32);
-        for i in 0..count {
-            let given = list.get(i).copied().unwrap_or(0);
-            let gap = numbers.code(coder, context, given.wrapping_sub(before));
-            context = bit_length(gap);
-            before = before.wrapping_add(gap);
-            if i >= list.len() {
-                list.push(before);
             }
             if coder.is_beyond() {
                 return;

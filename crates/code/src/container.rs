@@ -2,14 +2,14 @@
 
 use std::io::{self, Write};
 
-use crate::bytes::{Reader, wide};
+use crate::bytes::{Reader, put_size, wide};
 use crate::error::{Error, ErrorKind};
 
 /// The first bytes. As in PNG, one beyond ASCII and both line ends betray transfers that alter either.
 pub(crate) const MAGIC: [u8; 8] = *b"\x93SYN\r\n\x1a\n";
 
 /// The version that is written, and the only one that is read.
-pub(crate) const VERSION: u16 = 1;
+pub(crate) const VERSION: u16 = 2;
 
 /// Bytes of the header: the magic, the version and two zeros.
 const HEADER: usize = 12;
@@ -58,23 +58,35 @@ impl<W: Write> ChunkWriter<W> {
 
     /// Writes a chunk.
     pub fn put(&mut self, tag: Tag, body: &[u8]) -> io::Result<()> {
-        let length = wide(body.len()).to_le_bytes();
+        let length = length(body.len());
         let mut sum = crc32fast::Hasher::new();
         for bytes in [&tag[..], &length, body] {
             sum.update(bytes);
             self.to.write_all(bytes)?;
         }
         self.to.write_all(&sum.finalize().to_le_bytes())?;
-        self.written += 16 + wide(body.len());
+        self.written += wide(whole(body.len()));
         Ok(())
     }
 
     /// Writes the end.
     pub fn finish(mut self) -> io::Result<()> {
-        let length = self.written.to_le_bytes();
-        self.put(END, &length)?;
+        let before = self.written.to_le_bytes();
+        self.put(END, &before)?;
         self.to.flush()
     }
+}
+
+/// How the length of a body is written.
+fn length(body: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    put_size(&mut bytes, body);
+    bytes
+}
+
+/// Bytes of a chunk with a body of so many: tag, length, body and checksum.
+pub(crate) fn whole(body: usize) -> usize {
+    8 + length(body).len() + body
 }
 
 /// The chunks of a file before its end, all checked.
@@ -99,7 +111,7 @@ pub(crate) fn chunks(bytes: &[u8], checksums: bool) -> Result<Vec<Chunk<'_>>, Er
     loop {
         let start = reader.clone().named("chunk header");
         let tag: Tag = reader.array().map_err(|_| cut(&start))?;
-        let length = u64::from_le_bytes(reader.array().map_err(|_| cut(&start))?);
+        let length = reader.varint().map_err(|e| if e.kind() == ErrorKind::Truncated { cut(&start) } else { e })?;
         if !tag.iter().all(u8::is_ascii_alphabetic) {
             return Err(start.malformed(format!("{} is no chunk's name", tag.escape_ascii())));
         }
@@ -147,7 +159,7 @@ fn finish(start: &Reader<'_>, mut body: Reader<'_>, after: &Reader<'_>, checksum
 fn checksum(tag: Tag, body: &Reader<'_>) -> u32 {
     let mut sum = crc32fast::Hasher::new();
     sum.update(&tag);
-    sum.update(&wide(body.left()).to_le_bytes());
+    sum.update(&length(body.left()));
     sum.update(body.clone().rest());
     sum.finalize()
 }

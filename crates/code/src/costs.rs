@@ -8,14 +8,12 @@ use rayon::prelude::*;
 
 use crate::bytes::{count, wide};
 use crate::coder::Bits;
+use crate::container::whole;
 use crate::error::Error;
 use crate::layer::Head;
 use crate::net::{Parts, in_layer};
 use crate::options::Limits;
 use crate::schemes::Codec;
-
-/// Bytes of tag, length and checksum of a chunk.
-const CHUNK: usize = 16;
 
 /// Bytes of one layer by what they say; fractions, because decisions of arithmetic code share bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,14 +61,14 @@ pub fn costs(bytes: &[u8], limits: &Limits) -> Result<Vec<Cost>, Error> {
     let heads: Vec<(String, Head<'_>)> = parts.heads()?;
     let cost =
         |((name, head), chunk): ((String, Head<'_>), usize)| cost(&name, &head, chunk).map_err(|e| in_layer(e, &name));
-    let chunks = parts.weights.iter().map(|reader| reader.left() + CHUNK);
+    let chunks = parts.weights.iter().map(|reader| whole(reader.left()));
     let costs: Vec<Result<Cost, Error>> =
         heads.into_iter().zip(chunks).collect::<Vec<_>>().into_par_iter().with_max_len(1).map(cost).collect();
     costs.into_iter().collect()
 }
 
 fn cost(name: &str, head: &Head<'_>, chunk: usize) -> Result<Cost, Error> {
-    let book = head.book();
+    let book = head.ranked().map(|(_, book)| book);
     let (mut bits, mut counts) = (Bits::default(), HashMap::<i32, u64>::new());
     for (tile, scheme, reader) in &head.tiles {
         match scheme.codec {

@@ -8,6 +8,7 @@ use crate::codebook;
 use crate::error::{Error, ErrorKind};
 use crate::numbers::{bias, put_bias};
 use crate::options::Effort;
+use crate::part::{Part, Values};
 use crate::ranks::{Ranks, codes_to_levels, levels_to_codes, located};
 use crate::schemes::{self, Book, Codec, Levels, SCHEMES, Scheme, Tile};
 
@@ -216,67 +217,53 @@ fn tiles<'a>(reader: &mut Reader<'a>, dims: [usize; 4]) -> Result<Vec<(Tile, &'s
 }
 
 impl Head<'_> {
-    /// The values of the codebook by rank, if there is one.
-    pub fn book(&self) -> Option<Book> {
+    /// What turns levels into indices, if there is a codebook.
+    pub fn ranked(&self) -> Option<(Ranks, Book)> {
         let Form::Coded { centroids, .. } = &self.form else { return None };
         let values = centroids.values();
-        Some(Ranks::of(&values).sides(&values))
+        let ranks = Ranks::of(&values);
+        let book = ranks.sides(&values);
+        Some((ranks, book))
     }
 
-    /// The weights.
-    pub fn decode(self) -> Result<(usize, Weights), Error> {
-        let Self { node, dims, form, bias, nonzero, tiles, end, .. } = self;
-        let levels = |(tile, scheme, reader): &(Tile, &Scheme, Reader<'_>), book: Option<&Book>| match scheme.codec {
+    /// The weights of one tile. `ranked` is [`Self::ranked`].
+    pub fn tile(&self, tile: usize, ranked: Option<&(Ranks, Book)>) -> Result<Part, Error> {
+        let (tile, scheme, reader) = &self.tiles[tile];
+        let levels = |book: Option<&Book>| match scheme.codec {
             Codec::Levels { decode, .. } => decode(tile, book, reader.clone(), None),
             Codec::Floats { .. } => Err(reader.malformed(format!("the scheme {} is for floats", scheme.name))),
         };
-        let form = match form {
-            Form::Dense(_) => Form::Dense(gather(&tiles, |part| match part.1.codec {
-                Codec::Floats { decode, .. } => decode(&part.0, part.2.clone(), None),
-                Codec::Levels { .. } => Err(part.2.malformed(format!("the scheme {} is not for floats", part.1.name))),
-            })?),
-            Form::Coded { centroids, .. } => {
-                let values = centroids.values();
-                let ranks = Ranks::of(&values);
-                let book = ranks.sides(&values);
-                let index = gather(&tiles, |part| {
-                    let mut index = Vec::new();
-                    located(ranks.indices(&levels(part, Some(&book))?, &mut index), &part.2)?;
-                    Ok(index)
-                })?;
-                Form::Coded { centroids, index }
+        let values = match (&self.form, ranked, scheme.codec) {
+            (Form::Dense(_), _, Codec::Floats { decode, .. }) => Values::Floats(decode(tile, reader.clone(), None)?),
+            (Form::Dense(_), ..) => {
+                return Err(reader.malformed(format!("the scheme {} is not for floats", scheme.name)));
             }
-            Form::Fixed { format, .. } => {
-                let q = gather(&tiles, |part| {
-                    let mut q = Vec::new();
-                    located(levels_to_codes(&levels(part, None)?, &mut q), &part.2)?;
-                    Ok(q)
-                })?;
-                Form::Fixed { q, format }
+            (_, Some((ranks, book)), _) => {
+                let mut index = Vec::new();
+                located(ranks.indices(&levels(Some(book))?, &mut index), reader)?;
+                Values::Index(index)
+            }
+            _ => {
+                let mut q = Vec::new();
+                located(levels_to_codes(&levels(None)?, &mut q), reader)?;
+                Values::Codes(q)
             }
         };
-        let weights = Weights { dims, form, bias };
-        let found = weights.len() - weights.zeros();
-        if crate::bytes::wide(found) != nonzero {
-            return Err(end.malformed(format!("{found} weights are not zero, but the file says {nonzero}")));
-        }
-        Ok((node, weights))
+        Ok(Part::new(values))
     }
-}
 
-/// Decodes tiles on all threads and joins them, as many at a time as there are threads: beside the weights themselves
-/// only so many tiles are in memory, and nothing is allocated for tiles before which one failed.
-fn gather<P: Sync, T: Send>(
-    parts: &[P],
-    decode: impl Fn(&P) -> Result<Vec<T>, Error> + Sync + Send,
-) -> Result<Vec<T>, Error> {
-    let mut all = Vec::new();
-    for parts in parts.chunks(rayon::current_num_threads().max(1)) {
-        let decoded: Vec<Result<Vec<T>, Error>> = parts.par_iter().map(&decode).collect();
-        for part in decoded {
-            all.append(&mut part?);
+    /// The layer of all its tiles' weights and its node.
+    pub fn finish(self, all: Option<Part>) -> Result<(usize, Weights), Error> {
+        let found = all.as_ref().map_or(0, Part::nonzero);
+        if crate::bytes::wide(found) != self.nonzero {
+            let message = format!("{found} weights are not zero, but the file says {}", self.nonzero);
+            return Err(self.end.malformed(message));
         }
+        // Without tiles there are no weights, which the form has already.
+        let mut form = self.form;
+        if let Some(all) = all {
+            all.fill(&mut form);
+        }
+        Ok((self.node, Weights { dims: self.dims, form, bias: self.bias }))
     }
-    all.shrink_to_fit();
-    Ok(all)
 }

@@ -9,7 +9,8 @@ use crate::bytes::{Reader, put_text, wide};
 use crate::container::{self, ChunkWriter, chunks};
 use crate::error::{Error, ErrorKind};
 use crate::options::{Limits, Options};
-use crate::{about, graph, layer, text};
+use crate::tiles::CodedLayer;
+use crate::{about, graph, join, layer, text};
 
 /// A caller's own bytes under a name, such as the state of an optimizer. Readers that know nothing of them skip them.
 pub type Extra = (String, Vec<u8>);
@@ -77,12 +78,7 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Net, Error> {
 pub fn decode_with_extras(bytes: &[u8], limits: &Limits) -> Result<(Net, Vec<Extra>), Error> {
     let parts = Parts::of(bytes, limits)?;
     parts.within(bytes.len(), limits)?;
-    let heads = parts.heads()?;
-    // Layers differ in size by orders: each is a task of its own.
-    let decoded =
-        heads.into_par_iter().with_max_len(1).map(|(name, head)| head.decode().map_err(|e| in_layer(e, &name)));
-    let decoded: Vec<Result<_, Error>> = decoded.collect();
-    let decoded: Vec<_> = decoded.into_iter().collect::<Result<_, _>>()?;
+    let decoded = join::weights(parts.layers()?)?;
     let Parts { name, graph, about, integers, extras, .. } = parts;
     let integers = integers.map(about::decode_integers).transpose()?;
     let mut extra = Vec::new();
@@ -192,6 +188,11 @@ impl<'a> Parts<'a> {
             heads.push((node.name.clone(), head));
         }
         Ok(heads)
+    }
+
+    /// The layers with weights, not decoded yet.
+    pub fn layers(&self) -> Result<Vec<CodedLayer<'a>>, Error> {
+        Ok(self.heads()?.into_iter().map(|(name, head)| CodedLayer::new(name, head)).collect())
     }
 
     /// The shape of the weights of a node, which must not come before `next`.

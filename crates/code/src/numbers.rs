@@ -45,7 +45,7 @@ impl Numbers {
 }
 
 /// Codes up to 31 bits that are as good as random.
-fn plain<C: Coder>(coder: &mut C, n: u32, width: u32) -> u32 {
+pub(crate) fn plain<C: Coder>(coder: &mut C, n: u32, width: u32) -> u32 {
     let low = width.min(16);
     let high = if width > low { coder.direct(n >> low, width - low) } else { 0 };
     high << low | coder.direct(n & ((1 << low) - 1), low)

@@ -10,9 +10,11 @@ use synapress_model::{Centroids, Fixed, Form, Net, NodeId, Source, Weights};
 use crate::bytes::Reader;
 use crate::container;
 use crate::error::{Error, ErrorKind};
+use crate::join;
 use crate::layer;
 use crate::net::{Parts, in_layer};
 use crate::options::Limits;
+use crate::tiles::CodedLayer;
 
 /// A network with its weights as they are stored.
 #[derive(Debug)]
@@ -83,8 +85,9 @@ impl Stored {
         let shape = |at: &Reader<'_>, _| {
             self.net.graph.weight_shape(id).ok_or_else(|| at.malformed("the layer takes no weights"))
         };
-        let decoded = layer::head(reader, shape).and_then(layer::Head::decode);
-        let (_, weights) = decoded.map_err(|e| in_layer(e, name))?;
+        let head = layer::head(reader, shape).map_err(|e| in_layer(e, name))?;
+        let mut decoded = join::weights(vec![CodedLayer::new(name.clone(), head)])?;
+        let Some((_, weights)) = decoded.pop() else { return Ok(None) };
         self.net.verify_layer(id, Some(&weights))?;
         Ok(Some(weights))
     }

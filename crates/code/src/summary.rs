@@ -5,6 +5,7 @@ use std::fmt;
 use synapress_model::{Bias, Centroids, Form};
 
 use crate::bytes::wide;
+use crate::container::whole;
 use crate::error::Error;
 use crate::net::Parts;
 use crate::options::Limits;
@@ -63,7 +64,8 @@ pub struct LayerSummary {
     pub codebook_bytes: u64,
     /// Bytes of the bias.
     pub bias_bytes: u64,
-    /// Bytes of the layer's chunk, all of the above and what holds them together.
+    /// Bytes of the layer's chunk: all of the above, what holds them together, and the chunk's own name, length and
+    /// checksum.
     pub bytes: u64,
 }
 
@@ -191,7 +193,7 @@ pub fn summary(bytes: &[u8]) -> Result<Summary, Error> {
             weight_bytes: head.tiles.iter().map(|(_, _, reader)| wide(reader.left())).sum(),
             codebook_bytes: wide(head.codebook_bytes),
             bias_bytes: wide(head.bias_bytes),
-            bytes: wide(chunk.left()),
+            bytes: wide(whole(chunk.left())),
         });
     }
     let length = |reader: &Option<crate::bytes::Reader<'_>>| reader.as_ref().map_or(0, |r| wide(r.left()));

@@ -84,7 +84,9 @@ fn bytes_altered_under_the_checksums_make_no_panic() {
 
 #[test]
 fn other_versions_are_refused_with_advice() {
-    for (version, advice) in [(0u16, "older"), (2, "newer; update synapress"), (999, "newer")] {
+    for (version, advice) in
+        [(0u16, "older"), (1, "older; encode the network again"), (3, "newer; update synapress"), (999, "newer")]
+    {
         let mut bytes = bytes();
         bytes[8..10].copy_from_slice(&version.to_le_bytes());
         let error = decode(&bytes, &Limits::default()).unwrap_err();
@@ -96,7 +98,12 @@ fn other_versions_are_refused_with_advice() {
 /// Tag, length, body and checksum of a chunk.
 fn chunk(tag: &[u8; 4], body: &[u8]) -> Vec<u8> {
     let mut out = tag.to_vec();
-    out.extend((body.len() as u64).to_le_bytes());
+    let mut length = body.len();
+    while length >= 128 {
+        out.push(length as u8 | 128);
+        length >>= 7;
+    }
+    out.push(length as u8);
     out.extend(body);
     let sum = crc32fast::hash(&out);
     out.extend(sum.to_le_bytes());
@@ -104,7 +111,7 @@ fn chunk(tag: &[u8; 4], body: &[u8]) -> Vec<u8> {
 }
 
 fn file(chunks: &[Vec<u8>]) -> Vec<u8> {
-    let mut out = b"\x93SYN\r\n\x1a\n\x01\0\0\0".to_vec();
+    let mut out = b"\x93SYN\r\n\x1a\n\x02\0\0\0".to_vec();
     out.extend(chunks.concat());
     let length = out.len() as u64;
     out.extend(chunk(b"TAIL", &length.to_le_bytes()));
@@ -115,9 +122,16 @@ fn file(chunks: &[Vec<u8>]) -> Vec<u8> {
 fn chunks(bytes: &[u8]) -> Vec<Vec<u8>> {
     let (mut out, mut at) = (Vec::new(), 12);
     while &bytes[at..at + 4] != b"TAIL" {
-        let length = u64::from_le_bytes(bytes[at + 4..at + 12].try_into().unwrap()) as usize + 16;
-        out.push(bytes[at..at + length].to_vec());
-        at += length;
+        let (mut length, mut end) = (0, at + 4);
+        for shift in (0..).step_by(7) {
+            length |= usize::from(bytes[end] & 127) << shift;
+            end += 1;
+            if bytes[end - 1] < 128 {
+                break;
+            }
+        }
+        out.push(bytes[at..end + length + 4].to_vec());
+        at = end + length + 4;
     }
     out
 }
@@ -246,7 +260,7 @@ proptest! {
     #[test]
     fn random_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
         prop_assert!(decode(&bytes, &Limits::default()).is_err());
-        let header = b"\x93SYN\r\n\x1a\n\x01\0\0\0";
+        let header = b"\x93SYN\r\n\x1a\n\x02\0\0\0";
         prop_assert!(decode(&[&header[..], &bytes].concat(), &TRUSTING).is_err());
         for tag in [b"GRPH", b"ABUT", b"INTG", b"WGHT"] {
             let mut parts = chunks(&encode(&tiny(), &Options::default()).unwrap());

@@ -7,11 +7,13 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::{ImageFormat, Rgb, RgbImage};
-use synapress_code::{Options, encode_with_extras};
+use synapress_code::{Effort, Options, encode, encode_with_extras};
 use synapress_compress::recipe::BUILT_IN;
 use synapress_fuzz::{CLASSIFIER, draw};
 use synapress_import::wire::{write_head, write_varint};
 use synapress_import::{caffe, caffemodel, fill};
+use synapress_model::layers::{InnerProduct, Input};
+use synapress_model::{Bias, Centroids, Fixed, Form, Net, Shape, Weights};
 
 /// Layers of further kinds, in the current encoding.
 const LAYERS: &str = "
@@ -43,6 +45,7 @@ layers { name: \"prob\" type: SOFTMAX bottom: \"conv\" top: \"prob\" }
 
 fn main() -> Result<(), Box<dyn Error>> {
     networks()?;
+    tiles()?;
     caffe_files()?;
     images()?;
     put("dataset", "list", b"\0a/cat one.jpg 3\r\n\nb.png\t0\n")?;
@@ -79,6 +82,39 @@ fn networks() -> Result<(), Box<dyn Error>> {
         put("roundtrip_syn", &format!("{found:02}"), &bytes)?;
         put("decode_syn", &format!("{found:02}"), &encode_with_extras(&net, &extras, &Options::default())?)?;
         found += 1;
+    }
+    Ok(())
+}
+
+/// Layers of two tiles each, nearly all zeros, in every form.
+fn tiles() -> Result<(), Box<dyn Error>> {
+    let format = Fixed { bits: 8, frac: 7, signed: true };
+    let mut state = 1u32;
+    let mut level = |i: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        // Runs of three in some columns.
+        let likely = i % 1000 % 97 < 3 && i / 1000 % 13 < 3;
+        if likely && state >> 30 > 0 { (state >> 8) % 13 } else { 0 }
+    };
+    let levels: Vec<u32> = (0..1100 * 1000).map(&mut level).collect();
+    let levels = || levels.iter().copied();
+    let forms = [
+        ("floats", Form::Dense(levels().map(|n| n as f32 - if n > 6 { 13.0 } else { 0.0 }).collect())),
+        ("codes", Form::Fixed { q: levels().map(|n| n as i16).collect(), format }),
+        ("index", {
+            let centroids = Centroids::Float((0..13u8).map(|n| f32::from(n) / 7.0).collect());
+            Form::Coded { centroids, index: levels().map(|n| n as u16).collect() }
+        }),
+    ];
+    for (name, form) in forms {
+        // Floats are coded the same at both.
+        for effort in [Effort::Fast, Effort::Max].into_iter().take(if name == "floats" { 1 } else { 2 }) {
+            let mut net = Net::default();
+            let data = net.graph.add("data", Input { shape: Shape::new(1000, 1, 1)? }, &[])?;
+            net.graph.add("fc", InnerProduct { outputs: 1100, bias: false }, &[data])?;
+            net.weights = vec![None, Some(Weights { dims: [1100, 1000, 1, 1], form: form.clone(), bias: Bias::None })];
+            put("tiles_syn", &format!("{name}-{effort:?}").to_lowercase(), &encode(&net, &Options { effort })?)?;
+        }
     }
     Ok(())
 }

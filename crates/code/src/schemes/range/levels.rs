@@ -133,6 +133,16 @@ pub(super) fn trust(predicted: i32, expected: u32, parameters: &Parameters) -> u
     place(if predicted < 0 { TRUSTS - 1 - trust } else { TRUSTS + trust })
 }
 
+/// The expected magnitude once the sign is known: the prediction adds a quarter of itself if it has that sign and takes it
+/// away otherwise, but leaves a quarter of the whole.
+#[inline]
+pub(super) fn pulled(expected: i32, predicted: i32, negative: bool, parameters: &Parameters) -> i32 {
+    let predicted = i64::from(if negative { -predicted } else { predicted });
+    let down = i32::from(parameters.even) / 8 + 2;
+    let pull = if down >= 0 { predicted >> down } else { predicted << -down };
+    i32::try_from(i64::from(expected) + pull).unwrap_or(i32::MAX).max(expected >> 2)
+}
+
 /// All models of a tile.
 pub(in super::super) struct Models {
     header: Header,
@@ -160,8 +170,7 @@ impl Coded for Models {
     #[inline]
     fn level<C: Coder>(&mut self, coder: &mut C, level: i32) -> i32 {
         let expected = self.rows.expected();
-        let scale = scale(expected);
-        let step = place(scale.saturating_sub(self.bottom)).min(STEPS - 1);
+        let step = self.step(scale(expected));
         let zero = self.rows.edge() * STEPS + step;
         if self.zero[zero].is_new() {
             self.zero_of(zero);
@@ -171,11 +180,17 @@ impl Coded for Models {
             self.rows.push(0);
             return 0;
         }
-        self.nonzero(coder, level, scale, step)
+        self.nonzero(coder, level, expected, step)
     }
 }
 
 impl Models {
+    /// The step of a scale of expected magnitudes.
+    #[inline]
+    fn step(&self, scale: u32) -> usize {
+        place(scale.saturating_sub(self.bottom)).min(STEPS - 1)
+    }
+
     /// A new step starts from the nearest one of its kind of place that is not.
     #[cold]
     fn zero_of(&mut self, zero: usize) {
@@ -188,14 +203,20 @@ impl Models {
     }
 
     #[inline]
-    fn nonzero<C: Coder>(&mut self, coder: &mut C, level: i32, scale: u32, step: usize) -> i32 {
+    fn nonzero<C: Coder>(&mut self, coder: &mut C, level: i32, expected: i32, mut step: usize) -> i32 {
         let negative = match (self.header.low, self.header.high) {
             (0, _) => false,
             (_, 0) => true,
             _ => {
-                let context = trust(self.rows.predicted(), scale, &self.header.parameters);
+                let predicted = self.rows.predicted();
+                let context = trust(predicted, scale(expected), &self.header.parameters);
                 coder.part(Part::Sign);
-                coder.bit(&mut self.sign[context], level < 0)
+                let negative = coder.bit(&mut self.sign[context], level < 0);
+                if !self.header.ranked {
+                    let expected = pulled(expected, predicted, negative, &self.header.parameters);
+                    step = self.step(scale(expected));
+                }
+                negative
             }
         };
         let side = usize::from(negative && self.header.ranked);

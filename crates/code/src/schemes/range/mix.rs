@@ -11,7 +11,7 @@ use crate::coder::{Bit, Coder, FLOOR};
 const LARGEST: i32 = 2047;
 
 /// How fast weights learn: an error of 1/65536 at a logit of 1/256 moves a weight by 1/65536 of 1/2^this.
-const SHIFT: u32 = 16;
+const SHIFT: u32 = 15;
 
 /// Logits of probabilities and back.
 struct Tables {

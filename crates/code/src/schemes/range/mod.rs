@@ -53,13 +53,16 @@ pub(super) struct Header {
     ranked: bool,
     /// How the densities of positive and negative centroids fall off, if models start from these.
     slopes: Option<[u8; 2]>,
+    /// Whether the parameters are the tile's own.
+    fitted: bool,
     parameters: Parameters,
 }
 
 impl Header {
     fn of(levels: &Levels<'_>) -> Self {
         let parameters = Parameters::USUAL;
-        let mut header = Self { least: MOST, low: 0, high: 0, ranked: levels.book.is_some(), slopes: None, parameters };
+        let ranked = levels.book.is_some();
+        let mut header = Self { least: MOST, low: 0, high: 0, ranked, slopes: None, fitted: false, parameters };
         for &v in levels.values.iter().filter(|&&v| v != 0) {
             let (side, n) =
                 if v < 0 { (&mut header.low, v.unsigned_abs()) } else { (&mut header.high, v.unsigned_abs()) };
@@ -81,20 +84,9 @@ impl Header {
     }
 
     fn put(&self, out: &mut Vec<u8>) {
-        let fitted = self.parameters != Parameters::USUAL;
-        out.push(u8::from(self.ranked) | u8::from(fitted) << 1 | u8::from(self.slopes.is_some()) << 2);
+        out.push(u8::from(self.ranked) | u8::from(self.fitted) << 1 | u8::from(self.slopes.is_some()) << 2);
         for n in [self.least, self.low, self.high] {
             put_varint(out, u64::from(n));
-        }
-        out.extend(self.slopes.into_iter().flatten());
-        if fitted {
-            let Parameters { magnitude, sign, top, even } = self.parameters;
-            out.push(top);
-            out.extend(magnitude.map(i8::cast_unsigned));
-            if self.low > 0 && self.high > 0 {
-                out.push(even.cast_unsigned());
-                out.extend(sign.map(i8::cast_unsigned));
-            }
         }
     }
 
@@ -111,17 +103,20 @@ impl Header {
         if least == 0 || least > low.max(high).max(1) {
             return Err(reader.malformed("the smallest magnitude is zero or beyond the largest"));
         }
-        let slopes = if flags & 4 != 0 { Some(reader.array()?) } else { None };
-        let mut parameters = Parameters::USUAL;
-        if flags & 2 != 0 {
-            parameters.top = reader.byte()?;
-            parameters.magnitude = reader.array()?.map(u8::cast_signed);
-            if low > 0 && high > 0 {
-                parameters.even = reader.byte()?.cast_signed();
-                parameters.sign = reader.array()?.map(u8::cast_signed);
-            }
+        let [ranked, fitted, shaped] = [1, 2, 4].map(|flag| flags & flag != 0);
+        let slopes = shaped.then_some([0; 2]);
+        Ok(Self { least, low, high, ranked, slopes, fitted, parameters: Parameters::USUAL })
+    }
+
+    /// Codes what the flags say is there.
+    fn code<C: Coder>(&mut self, coder: &mut C) {
+        for slope in self.slopes.iter_mut().flatten() {
+            let half = coder.direct(u32::from(*slope) / 2, 6);
+            *slope = u8::try_from(2 * half).unwrap_or(u8::MAX);
         }
-        Ok(Self { least, low, high, ranked: flags & 1 != 0, slopes, parameters })
+        if self.fitted {
+            self.parameters.code(coder, self.low > 0 && self.high > 0);
+        }
     }
 }
 
@@ -143,7 +138,12 @@ pub(super) fn encode<M: Coded>(tile: &Tile, levels: &Levels<'_>) -> Vec<u8> {
     let fitted = encode_with::<M>(
         tile,
         levels,
-        Header { parameters, slopes: levels.book.map(|book| shape::slopes(book, levels.values)), ..usual },
+        Header {
+            fitted: true,
+            parameters,
+            slopes: levels.book.map(|book| shape::slopes(book, levels.values)),
+            ..usual
+        },
     );
     if tile.len() > SMALL {
         return fitted;
@@ -152,11 +152,12 @@ pub(super) fn encode<M: Coded>(tile: &Tile, levels: &Levels<'_>) -> Vec<u8> {
     if plain.len() <= fitted.len() { plain } else { fitted }
 }
 
-fn encode_with<M: Coded>(tile: &Tile, levels: &Levels<'_>, header: Header) -> Vec<u8> {
+fn encode_with<M: Coded>(tile: &Tile, levels: &Levels<'_>, mut header: Header) -> Vec<u8> {
     let mut out = Vec::new();
     header.put(&mut out);
-    let mut models = M::new(tile, header, levels.book);
     let mut coder = Encoder::after(out);
+    header.code(&mut coder);
+    let mut models = M::new(tile, header, levels.book);
     for &level in levels.values {
         models.level(&mut coder, level);
     }
@@ -170,12 +171,13 @@ pub(super) fn decode<M: Coded>(
     mut reader: Reader<'_>,
     bits: Option<&mut Bits>,
 ) -> Result<Vec<i32>, Error> {
-    let header = Header::read(&mut reader)?;
+    let mut header = Header::read(&mut reader)?;
     if header.ranked != book.is_some() {
         return Err(reader.malformed("levels are marked as ranks where there is no codebook, or the other way round"));
     }
     let start = reader.clone();
-    let decoder = Decoder::new(reader.rest());
+    let mut decoder = Decoder::new(reader.rest());
+    header.code(&mut decoder);
     let models = M::new(tile, header, book);
     let (levels, ended) = match bits {
         None => {
@@ -201,7 +203,8 @@ pub(super) fn decode<M: Coded>(
 fn all<M: Coded, C: Coder>(tile: &Tile, mut models: M, coder: &mut C, reader: &Reader<'_>) -> Result<Vec<i32>, Error> {
     /// Levels between two looks at how far the coder has read.
     const STRIDE: usize = 4096;
-    let mut levels = Vec::new();
+    // Grows without being copied where the tile is one that an encoder makes; a forged one may claim any size.
+    let mut levels = Vec::with_capacity(tile.len().min(1 << 20));
     while levels.len() < tile.len() {
         for _ in 0..STRIDE.min(tile.len() - levels.len()) {
             levels.push(models.level(coder, 0));
