@@ -3,7 +3,7 @@
 /// How hard the encoder tries to make the file small. Each level takes more time than the one before, for the decoder too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effort {
-    /// Only schemes that cost little more than copying: for checkpoints.
+    /// Only schemes that cost little more than copying: for checkpoints and quick starts.
     Quick,
     /// All schemes that decode tens of millions of weights a second; the smallest is kept.
     #[default]
