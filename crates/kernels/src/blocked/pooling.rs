@@ -1,5 +1,7 @@
 //! The largest code and the mean of sliding windows.
 
+use std::cell::RefCell;
+
 use super::lanes::{Dot, Lanes};
 use super::loops;
 use super::planes::each_plane;
@@ -35,14 +37,13 @@ impl Windows {
         })
     }
 
-    /// The windows along an axis.
-    fn along(&self, axis: usize, size: usize, positions: usize) -> Vec<Span> {
-        let (kernel, pad) = (self.kernel[axis], self.pad[axis]);
-        let span = |start: usize| Span {
+    /// A window along an axis of so many pixels.
+    fn span(&self, axis: usize, size: usize, position: usize) -> Span {
+        let (kernel, pad, start) = (self.kernel[axis], self.pad[axis], position * self.stride[axis]);
+        Span {
             pixels: (start.saturating_sub(pad), (start + kernel - pad).min(size)),
             counted: (start + kernel).min(size + 2 * pad) - start,
-        };
-        (0..positions).map(|i| span(i * self.stride[axis])).collect()
+        }
     }
 }
 
@@ -92,13 +93,13 @@ pub fn means(
     team: &Team,
 ) {
     assert_eq!(from.channels, to.channels, "maps are alike");
-    let [high, across] = [0, 1].map(|axis| windows.along(axis, from.size[axis], to.size[axis]));
+    let span = |axis: usize, position: usize| windows.span(axis, from.size[axis], position);
     let each = to.cell.channels();
     let channel = |c: usize, out: &mut [u32]| {
         let part = c % from.cell.channels();
         let input = &input[from.start + c / from.cell.channels() * from.plane..][..from.plane];
-        for (y, rows) in high.iter().enumerate() {
-            for (x, columns) in across.iter().enumerate() {
+        for (y, rows) in (0..to.size[0]).map(|y| (y, span(0, y))) {
+            for (x, columns) in (0..to.size[1]).map(|x| (x, span(1, x))) {
                 let sum: i64 = (rows.pixels.0..rows.pixels.1)
                     .map(|y| from.sum(&input[from.pixel(y, columns.pixels.0)..from.pixel(y, columns.pixels.1)], part))
                     .sum();
@@ -117,6 +118,11 @@ pub fn means(
         (plane * each..((plane + 1) * each).min(to.channels)).for_each(|c| channel(c, out));
     });
     to.clear_borders(output);
+}
+
+thread_local! {
+    /// Rows that a thread works on, kept from plane to plane.
+    static LINES: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
 }
 
 /// One plane's windows.
@@ -149,26 +155,28 @@ impl Plane<'_> {
         let (pad, stride) = (w.pad[1], w.stride[1]);
         // A row with what windows see beyond its ends, and the largest codes from every start.
         let span = (columns - 1) * stride + 1;
-        let spans = w.along(0, height, rows);
-        let mut line = vec![least; (span + w.kernel[1]).max(pad + width)];
-        let mut best = vec![least; span];
-        for (y, window) in spans.iter().enumerate() {
-            let (first, end) = window.pixels;
+        let mut lines = LINES.take();
+        lines.clear();
+        lines.resize(span + (span + w.kernel[1]).max(pad + width), least);
+        let (best, line) = lines.split_at_mut(span);
+        for y in 0..rows {
+            let (first, end) = w.span(0, height, y).pixels;
             line[pad..][..width].copy_from_slice(&input[from.pixel(first, 0)..][..width]);
             for y in first + 1..end {
                 larger(&mut line[pad..][..width], &input[from.pixel(y, 0)..][..width]);
             }
             best.copy_from_slice(&line[..span]);
             for x in 1..w.kernel[1] {
-                larger(&mut best, &line[x..][..span]);
+                larger(best, &line[x..][..span]);
             }
             let out = &mut out[to.pixel(y, 0)..][..columns];
             match stride {
-                1 => out.copy_from_slice(&best),
+                1 => out.copy_from_slice(best),
                 2 => out.iter_mut().zip(best.chunks(2)).for_each(|(o, b)| *o = b[0]),
                 _ => out.iter_mut().zip(best.iter().step_by(stride)).for_each(|(o, b)| *o = *b),
             }
         }
+        LINES.set(lines);
     }
 }
 

@@ -1,0 +1,62 @@
+//! A session allocates nothing once it has run.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use synapress_model::Net;
+use synapress_run::Session;
+
+/// The system's allocator, counting what each thread asks for.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+// Safety: it hands everything to the system's allocator.
+#[allow(unsafe_code, reason = "an allocator is")]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // Safety: the caller's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // Safety: the caller's.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Whether every step of a network has loops of its own: layers as they define themselves may allocate.
+fn has_loops(net: &Net) -> bool {
+    Session::new(net).is_ok_and(|s| s.steps().all(|(_, how)| how.loops != "definition"))
+}
+
+#[test]
+fn a_session_allocates_nothing_after_its_first_run() {
+    let mut networks = 0;
+    for seed in 0..600 {
+        let Ok(net) = common::network(seed, 6) else { continue };
+        if !has_loops(&net) {
+            continue;
+        }
+        networks += 1;
+        for threads in [1, 2] {
+            let mut session = Session::new(&net).unwrap().with_threads(threads);
+            let images: Vec<Vec<f32>> = (0..3).map(|i| common::image(&net, seed + i)).collect();
+            session.run(&images[0]).unwrap();
+            let before = COUNT.get();
+            for image in &images {
+                session.run(image).unwrap();
+            }
+            assert_eq!(COUNT.get(), before, "{:?}", net.graph);
+        }
+    }
+    assert!(networks > 20, "{networks}");
+}
