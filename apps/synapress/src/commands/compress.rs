@@ -96,6 +96,7 @@ impl Run for Compress {
                     images: self.fit_images as usize,
                     rate: rate::Options::default(),
                     output_bits: self.output_bits,
+                    blocks: None,
                     retrain: self.training.retrain(images, base, false)?,
                 }))
             }

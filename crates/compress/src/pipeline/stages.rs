@@ -115,7 +115,13 @@ impl Job<'_> {
                 }
             }
         })?;
-        work.stage(name, || self.retrain(name, &solved, float, true, None, retrain))
+        work.stage(name, || {
+            let rebuilt = match &settings.blocks {
+                Some(blocks) => self.rebuild(name, &solved, float, None, blocks)?,
+                None => solved,
+            };
+            self.retrain(name, &rebuilt, float, true, None, retrain)
+        })
     }
 
     /// Re-solves the survivors of a pruned network.
@@ -170,7 +176,14 @@ impl Job<'_> {
             })?;
             Ok(found.net)
         })?;
-        let mut at = work.stage(name, || self.retrain(name, &grouped, float, true, None, retrain))?;
+        let mut at = work.stage(name, || {
+            let rebuilt = match &settings.blocks {
+                // With codes as centroids, blocks are rebuilt through the integers.
+                Some(blocks) if widths.is_none() => self.rebuild(name, &grouped, float, None, blocks)?,
+                _ => grouped,
+            };
+            self.retrain(name, &rebuilt, float, true, None, retrain)
+        })?;
         if let Some(widths) = group::widths(&at) {
             at.about.history.push(format!("group to {:.2} bits an index (mean over layers)", widths.mean));
         }

@@ -132,7 +132,7 @@ fn wherever_a_job_is_stopped_it_goes_on_and_ends_with_the_same_bits() {
 
 fn within(goal: Goal, steps: usize) -> Budget {
     let retrain = Retrain { steps: Some(steps), batch: Some(8), ..Retrain::default() };
-    Budget { goal, images: 40, rate: crate::rate::Options::default(), output_bits: 8, retrain }
+    Budget { goal, images: 40, rate: crate::rate::Options::default(), output_bits: 8, blocks: None, retrain }
 }
 
 #[test]
