@@ -43,6 +43,8 @@ pub struct Options {
     /// Learning rate at the start, falling as half a cosine: what a step changes about a weight, relative to the root of
     /// the mean square of its layer's.
     pub learning_rate: f64,
+    /// Blocks whose error, relative to that of constant outputs, is below this are left as they are.
+    pub least: f64,
     /// The least number of convolution and fully connected layers of a block.
     pub layers: usize,
     /// Bytes that the activations before and behind a block may take; blocks are rebuilt from fewer images when those of
@@ -60,8 +62,9 @@ impl Default for Options {
             steps: 200,
             batch: 16,
             learning_rate: 0.003,
+            least: 0.001,
             layers: 2,
-            memory: 1 << 30,
+            memory: 512 << 20,
             seed: 1,
         }
     }
@@ -224,6 +227,7 @@ impl<'a> Reconstruction<'a> {
         let mut order: Vec<usize> = (0..fitted).collect();
         let mut left = 0;
         let policy = Policy::Cosine { warmup: 0 };
+        let steps = if before < self.options.least { 0 } else { steps };
         for step in 0..steps {
             inputs.clear();
             wanted.clear();
@@ -277,12 +281,12 @@ impl Options {
     }
 
     /// What makes no sense, if anything does.
-    pub(crate) fn fault(&self) -> Option<&'static str> {
-        let sound = self.learning_rate > 0.0 && self.learning_rate.is_finite();
+    pub fn fault(&self) -> Option<&'static str> {
+        let sound = self.learning_rate > 0.0 && self.learning_rate.is_finite() && self.least >= 0.0;
         let share = self.held_out > 0.0 && self.held_out < 1.0;
         let none = [self.images, self.batch, self.layers, self.memory].contains(&0);
-        let message = "images, batch, layers and memory of blocks are at least 1, learning_rate is above 0, and \
-                       held_out above 0 and below 1";
+        let message = "images, batch, layers and memory of blocks are at least 1, learning_rate is above 0, least \
+                       from 0, and held_out above 0 and below 1";
         (!sound || !share || none).then_some(message)
     }
 }

@@ -36,7 +36,7 @@ impl Job<'_> {
             match told {
                 Some(block) => {
                     let [before, after] = [block.before, block.after].map(|e| 100.0 * e);
-                    let remark = format!("blocks, {}: error {before:.2}% -> {after:.2}%", block.name);
+                    let remark = format!("blocks, {}: error {before:.3}% -> {after:.3}%", block.name);
                     self.tell(&doing, place + 1, all, remark)?;
                 }
                 None => run.resume(done),

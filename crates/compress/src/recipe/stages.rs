@@ -67,7 +67,9 @@ pub struct Prune {
     pub rounds: usize,
     /// Layer-wise re-solve of survivors; absent: none.
     pub resolve: Option<Resolve>,
-    /// Block-wise reconstruction after each round; absent: none.
+    /// Statistics correction after each round; absent: none.
+    pub correct: Option<Correct>,
+    /// Block-wise reconstruction after the last round; absent: none.
     pub blocks: Option<blocks::Options>,
     /// How networks are retrained after each round but the last.
     pub retrain: Retrain,
@@ -88,6 +90,7 @@ impl Default for Prune {
             sensitivity: None,
             rounds: 1,
             resolve: None,
+            correct: None,
             blocks: None,
             retrain: Retrain::default(),
             last: Retrain::default(),
@@ -170,6 +173,20 @@ impl From<&Resolve> for resolve::Options {
     }
 }
 
+/// Correction of mean and variance of layer outputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Correct {
+    /// Calibration images.
+    pub images: usize,
+}
+
+impl Default for Correct {
+    fn default() -> Self {
+        Self { images: 128 }
+    }
+}
+
 /// Synapse grouping. At most one of `bits` and `search` is given; 8 bits when none is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -186,6 +203,8 @@ pub struct Group {
     pub seed: Option<u64>,
     /// Fit of the groups to layer outputs; absent: every weight takes the nearest centroid.
     pub fit: Option<Fit>,
+    /// Correction of the means of layer outputs; absent: none. A fit needs none.
+    pub correct: Option<Correct>,
     /// Block-wise reconstruction with trained centroids; absent: none.
     pub blocks: Option<blocks::Options>,
     /// How centroids are trained.
