@@ -23,7 +23,7 @@ pub(super) fn forked(seed: u64) -> Net {
     let right = g.add("right reduce", Convolution::square(4, 1, 1, 0), &[pool]).unwrap();
     let right = g.add("right relu", Relu::default(), &[right]).unwrap();
     let right = g.add("right", Convolution::square(5, 3, 1, 1), &[right]).unwrap();
-    let join = g.add("join", Concat::default(), &[left, right]).unwrap();
+    let join = g.add("join", Concat, &[left, right]).unwrap();
     let drop = g.add("drop", Dropout { ratio: 0.4 }, &[join]).unwrap();
     let fc = g.add("fc", InnerProduct { outputs: 5, bias: true }, &[drop]).unwrap();
     g.add("prob", Softmax::default(), &[fc]).unwrap();
