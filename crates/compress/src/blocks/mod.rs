@@ -11,6 +11,7 @@
 //! Layers of a block learn together and at all positions, where layer-wise fits see each alone; no labels are needed.
 
 mod cut;
+mod outputs;
 #[cfg(test)]
 mod tests;
 
@@ -21,12 +22,11 @@ use rand::seq::SliceRandom;
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 use synapress_model::{Error, ErrorKind, Mode, Net};
-use synapress_run::{Executor, Keep};
 
 use crate::data::mix;
-use crate::quantize::requantize;
 use crate::train::{Policy, Rates, Target, Trainer};
 use cut::{Block, blocks, part};
+use outputs::{PASS, paced, run, spread};
 
 /// How blocks are rebuilt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,9 +83,6 @@ pub struct Rebuilt {
     pub after: f64,
 }
 
-/// Images of one pass; activations are held for whole passes, so that they do not depend on when images were added.
-const PASS: usize = 16;
-
 /// States of a block that are looked at besides its first.
 const LOOKS: usize = 4;
 
@@ -95,6 +92,9 @@ pub struct Reconstruction<'a> {
     float: &'a Net,
     through: Option<&'a Net>,
     images: &'a [f32],
+    /// The images that are used, in random order: the first ones where there is no room for all, the last of these held
+    /// out. Lists of images are often sorted by class.
+    order: Vec<usize>,
     options: Options,
     net: Net,
     blocks: Vec<Block>,
@@ -141,7 +141,10 @@ impl<'a> Reconstruction<'a> {
         }
         let blocks = blocks(net, options.layers)?;
         let (ours, theirs) = (Vec::new(), Vec::new());
-        Ok(Self { float, through, images, options, net: net.clone(), blocks, at: input, ours, theirs })
+        let mut order: Vec<usize> = (0..images.len() / len).collect();
+        order.shuffle(&mut Pcg64Mcg::seed_from_u64(options.seed));
+        order.truncate(options.images);
+        Ok(Self { float, through, images, order, options, net: net.clone(), blocks, at: input, ours, theirs })
     }
 
     /// Number of blocks.
@@ -190,17 +193,18 @@ impl<'a> Reconstruction<'a> {
         let graph = &self.net.graph;
         let input = graph.input()?;
         let [first, from, to] = [input, block.from, block.to].map(|id| graph.shape(id).len());
-        let all = (self.images.len() / first).min(self.options.images);
+        let all = self.order.len();
         // While outputs are computed: twice one side and once the other.
         let room = self.options.memory / ((from + to + from.max(to)) * size_of::<f32>());
         let count = if room >= all { all } else { (room / PASS * PASS).clamp(PASS.min(all), all) };
         let way = Block { from: self.at, to: block.from };
         let held = (self.ours.len() / graph.shape(self.at).len()).min(count);
         let whole = Block { from: input, to: block.from };
+        let more = self.order[held..count].iter().flat_map(|&image| &self.images[image * first..][..first]);
+        let more: Vec<f32> = more.copied().collect();
         for (net, through, of) in [(&self.net, self.through, &mut self.ours), (self.float, None, &mut self.theirs)] {
             *of = run(net, through, way, of, held)?;
-            let more = &self.images[held * first..count * first];
-            of.extend(run(net, through, whole, more, count - held)?);
+            of.extend(run(net, through, whole, &more, count - held)?);
         }
         self.at = block.from;
         Ok(count)
@@ -289,64 +293,4 @@ impl Options {
                        from 0, and held_out above 0 and below 1";
         (!sound || !share || none).then_some(message)
     }
-}
-
-/// The outputs of a block of a network for what it reads, `count` images of it; through the integers of a quantized
-/// network if there is one. A block without nodes passes what it reads.
-fn run(net: &Net, through: Option<&Net>, block: Block, inputs: &[f32], count: usize) -> Result<Vec<f32>, Error> {
-    let [from, to] = [block.from, block.to].map(|id| net.graph.shape(id).len());
-    let inputs = &inputs[..count * from];
-    if block.from == block.to || count == 0 {
-        return Ok(inputs.to_vec());
-    }
-    let (mut part, _) = cut::part(net, block)?;
-    let mut formats = None;
-    if let Some(through) = through {
-        let (like, _) = cut::part(through, block)?;
-        part = requantize(&part, &like)?;
-        formats = like.integers.map(|integers| integers.outputs);
-    }
-    let mut executor = Executor::<f32>::new(&part, PASS.min(count), Keep::Output)?;
-    if let Some(formats) = formats {
-        executor.round_outputs(&formats);
-    }
-    let mut outputs = Vec::with_capacity(count * to);
-    for batch in inputs.chunks(PASS * from) {
-        outputs.extend_from_slice(executor.forward(batch, Mode::Infer));
-    }
-    Ok(outputs)
-}
-
-/// The same network, whose parameters learn in proportion to the size of their layer's weights.
-fn paced(net: &Net) -> Net {
-    let mut paced = net.clone();
-    let mut graph = synapress_model::Graph::new();
-    for (node, weights) in net.graph.nodes().iter().zip(&net.weights) {
-        let mut node = node.clone();
-        if let Some(weights) = weights {
-            let values = weights.values();
-            let survivors = (values.len() - weights.zeros()).max(1) as f64;
-            let square = values.iter().map(|&w| f64::from(w).powi(2)).sum::<f64>() / survivors;
-            node.learning.weights.learn *= square.sqrt() as f32;
-            node.learning.bias.learn *= square.sqrt() as f32;
-        }
-        graph.push(node).expect("it is the same graph");
-    }
-    paced.graph = graph;
-    paced
-}
-
-/// The squared distance of outputs `(n, C, H, W)` from the means of their channels, summed up.
-fn spread(outputs: &[f32], channels: usize, area: usize) -> f64 {
-    let mut sums = vec![[0.0f64; 3]; channels];
-    for (plane, values) in outputs.chunks(area).enumerate() {
-        let [count, sum, square] = &mut sums[plane % channels];
-        for &x in values {
-            let x = f64::from(x);
-            *count += 1.0;
-            *sum += x;
-            *square += x * x;
-        }
-    }
-    sums.iter().map(|[count, sum, square]| (square - sum * sum / count.max(1.0)).max(0.0)).sum()
 }

@@ -2,11 +2,12 @@
 
 use synapress_model::layers::{Concat, Convolution, Dropout, InnerProduct, Input, Pooling, Relu, Softmax};
 use synapress_model::{Graph, Net, Shape, Weights};
+use synapress_run::{Executor, Keep};
 
 use super::*;
 use crate::prune::tests::numbers;
 use crate::prune::{apply, ratios_for, weights_of};
-use crate::quantize::{self, with_biases};
+use crate::quantize::{self, requantize, with_biases};
 use crate::{group, layerwise};
 
 const IMAGE: usize = 3 * 100;
