@@ -36,7 +36,7 @@ fn a_network_goes_through_every_command() {
     assert!(eval["top5"].as_f64() >= eval["top1"].as_f64());
 
     let pruned = folder.json(&words(
-        "prune float.syn --data train.txt --val val.txt --sparsity 0.5 --rounds 2 --steps 5 --batch 10 -o sp.syn",
+        "prune float.syn --data train.txt --val val.txt --sparsity 0.5 --rounds 2 --correct-images 20 --blocks 3 --steps 5 --batch 10 -o sp.syn",
     ));
     assert!((pruned["sparsity"].as_f64().unwrap() - 0.5).abs() < 0.01, "{pruned}");
     assert!(pruned["difference"]["top1"]["points"].is_number(), "{pruned}");
@@ -165,7 +165,8 @@ fn a_quantized_network_is_executed_in_integers() {
     // Compensated rounding, then some steps through the integers.
     let fitted = "quantize float.syn --data train.txt --fit-images 40 --conv-bits 5 --fc-bits 5 -o fitted.syn";
     let few = folder.json(&words(fitted));
-    let json = folder.json(&words(&fitted.replace("-o fitted", "--steps 4 --batch 10 -o trained")));
+    let json = folder
+        .json(&words(&fitted.replace("-o fitted", "--blocks 3 --blocks-rate 0.001 --steps 4 --batch 10 -o trained")));
     assert_eq!(few["layers"], json["layers"], "the formats are the same");
     assert_ne!(folder.read("fitted.syn"), folder.read("trained.syn"));
 }
@@ -216,8 +217,7 @@ fn compress_prints_the_table_of_the_paper_and_writes_it_beside() {
     assert!(!folder.path("c.syn.work").exists());
     let eval = folder.json(&words("eval c.syn --data val.txt"));
     assert_eq!(eval["top1"], json["rows"][4]["top1"]);
-    let args =
-        "compress float.syn --max-drop 30 --data train.txt --val val.txt --steps 3 --batch 10 -o b.syn --keep-work";
+    let args = "compress float.syn --max-drop 30 --data train.txt --val val.txt --blocks 3 --steps 3 --batch 10 -o b.syn --keep-work";
     let text = folder.ok(&words(args));
     assert!(text.contains("SP+SG+SQ") && folder.path("b.syn.work").exists(), "{text}");
     let bytes = std::fs::metadata(folder.path("float.syn")).unwrap().len() / 4;

@@ -1,5 +1,7 @@
 //! The workshop: data, evaluation, training, pruning, grouping, quantization, recipes.
 
+pub mod blocks;
+pub mod correct;
 pub mod data;
 pub mod evaluate;
 pub mod group;

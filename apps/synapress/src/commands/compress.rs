@@ -11,7 +11,7 @@ use super::{Run, usage};
 use crate::job::{Bench, Keeping, Material};
 use crate::model::{Source, Target};
 use crate::output::Output;
-use crate::training::Training;
+use crate::training::{Rebuilding, Training};
 
 /// Prune, group and quantize by a recipe or within a budget, and print the table of the paper
 ///
@@ -44,6 +44,9 @@ pub struct Compress {
     fit_images: u32,
     #[command(flatten)]
     material: Material,
+    /// Blocks go with --max-drop, --max-bytes and --ratio; a recipe has its own
+    #[command(flatten)]
+    rebuilding: Rebuilding,
     /// Settings of retraining go with --max-drop, --max-bytes and --ratio, where there is none by default; a recipe has
     /// its own
     #[command(flatten)]
@@ -96,6 +99,7 @@ impl Run for Compress {
                     images: self.fit_images as usize,
                     rate: rate::Options::default(),
                     output_bits: self.output_bits,
+                    blocks: self.rebuilding.options(self.training.seed)?,
                     retrain: self.training.retrain(images, base, false)?,
                 }))
             }

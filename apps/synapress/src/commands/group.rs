@@ -16,7 +16,7 @@ use super::{Run, usage};
 use crate::job::{Keeping, Material, Teaching, parse_layer};
 use crate::model::{Source, Target};
 use crate::output::{Output, table};
-use crate::training::Training;
+use crate::training::{Rebuilding, Training};
 
 /// Where centroids start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -61,10 +61,15 @@ pub struct Group {
     /// Fit the groups to layer outputs on so many images of --data; every weight takes the nearest centroid otherwise
     #[arg(long, value_name = "N", requires = "data", conflicts_with = "search")]
     fit_images: Option<NonZeroUsize>,
+    /// Images of --data on which the means of layer outputs are brought back to the float network's
+    #[arg(long, value_name = "N", requires = "data", conflicts_with = "fit_images")]
+    correct_images: Option<NonZeroUsize>,
     #[command(flatten)]
     material: Material,
     #[command(flatten)]
     teaching: Teaching,
+    #[command(flatten)]
+    rebuilding: Rebuilding,
     #[command(flatten)]
     training: Training,
     #[command(flatten)]
@@ -85,7 +90,7 @@ impl Run for Group {
         if images == 0 && retrain.steps != Some(0) {
             return Err(usage("training centroids needs images; give --data"));
         }
-        let settings = self.settings(retrain.seed);
+        let settings = recipe::Group { blocks: self.rebuilding.options(retrain.seed)?, ..self.settings(retrain.seed) };
         let float = self.teaching.teacher(&bench.net)?;
         let describe = format!("group {settings:?} {retrain:?} {:?}", self.teaching);
         let done = bench.work(&self.target, &describe, &self.training, self.keeping, |job| {
@@ -111,6 +116,7 @@ impl Group {
                 Start::Optimal => Init::Optimal,
             },
             seed,
+            correct: self.correct_images.map(|n| recipe::Correct { images: n.get() }),
             fit: self.fit_images.map(|n| recipe::Fit { images: n.get(), ..recipe::Fit::default() }),
             ..recipe::Group::default()
         }

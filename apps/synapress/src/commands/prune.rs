@@ -14,7 +14,7 @@ use super::{Run, usage};
 use crate::job::{Keeping, Material, Teaching, parse_layer};
 use crate::model::{Source, Target};
 use crate::output::{Output, table, thousands};
-use crate::training::Training;
+use crate::training::{Rebuilding, Training};
 
 /// How layers share the zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -103,10 +103,16 @@ pub struct Prune {
     /// Calibration images that survivors are re-solved with; 0: no re-solve
     #[arg(long, value_name = "N", default_value_t = 256)]
     resolve_images: usize,
+    /// Images of --data on which mean and variance of layer outputs are brought back to the float network's, the cheap
+    /// alternative to the re-solve; 0: none
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    correct_images: usize,
     #[command(flatten)]
     material: Material,
     #[command(flatten)]
     teaching: Teaching,
+    #[command(flatten)]
+    rebuilding: Rebuilding,
     #[command(flatten)]
     training: Training,
     #[command(flatten)]
@@ -122,9 +128,10 @@ impl Run for Prune {
         self.target.check()?;
         let bench = self.material.bench(self.source.open_complete()?)?;
         let images = bench.calibration.as_ref().map_or(0, |d| d.len());
-        let settings = self.settings(images)?;
+        let mut settings = self.settings(images)?;
         let base = Options { steps: if images > 0 { 200 } else { 0 }, ..Options::default() };
         let retrain = self.training.retrain(images, base, self.teaching.from_labels)?;
+        settings.blocks = self.rebuilding.options(retrain.seed)?;
         if images == 0 && retrain.steps != Some(0) {
             return Err(usage("retraining needs images; give --data"));
         }
@@ -171,6 +178,10 @@ impl Prune {
             pattern: self.pattern.into(),
             rounds: self.rounds.unwrap_or(1).into(),
             resolve: (resolve.images > 0 && !self.search).then_some(resolve),
+            correct: match self.correct_images.min(images) {
+                0 => None,
+                images => Some(recipe::Correct { images }),
+            },
             ..recipe::Prune::default()
         })
     }

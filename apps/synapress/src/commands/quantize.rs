@@ -13,7 +13,7 @@ use super::Run;
 use crate::job::{Keeping, Material, Teaching};
 use crate::model::{Source, Target};
 use crate::output::{Output, table};
-use crate::training::Training;
+use crate::training::{Rebuilding, Training};
 
 /// How the range of a format is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -69,6 +69,8 @@ pub struct Quantize {
     #[command(flatten)]
     teaching: Teaching,
     #[command(flatten)]
+    rebuilding: Rebuilding,
+    #[command(flatten)]
     training: Training,
     #[command(flatten)]
     keeping: Keeping,
@@ -83,10 +85,10 @@ impl Run for Quantize {
         self.target.check()?;
         let bench = self.material.bench(self.source.open_complete()?)?;
         bench.calibration("quantization")?;
-        let settings = self.settings();
         let images = bench.calibration.as_ref().map_or(0, |d| d.len());
         let base = Options { steps: 0, temperature: 1.0, ..Options::default() };
         let retrain = self.training.retrain(images, base, self.teaching.from_labels)?;
+        let settings = recipe::Quantize { blocks: self.rebuilding.options(retrain.seed)?, ..self.settings() };
         let float = self.teaching.teacher(&bench.net)?;
         let describe = format!("quantize {settings:?} {retrain:?} {:?}", self.teaching);
         let done = bench.work(&self.target, &describe, &self.training, self.keeping, |job| {

@@ -153,8 +153,10 @@ impl Problem {
     }
 }
 
-/// What is done with a layer before the walk runs it: other weights for it, or none.
-pub(crate) type Act<'f, 'a> = dyn FnMut(&Study<'a>, &Walk<'_>, NodeId, &Linear) -> Result<Option<Weights>, Error> + 'f;
+/// What is done with a layer before the walk runs it: other weights for it, or none. What is kept of the layer may be
+/// dropped then, if it is not needed for another pass.
+pub(crate) type Act<'f, 'a> =
+    dyn FnMut(&mut Study<'a>, &Walk<'_>, NodeId, &Linear) -> Result<Option<Weights>, Error> + 'f;
 
 /// Goes through a network on images `(n, C, H, W)` and hands each of `layers` to `act`, which may replace its weights
 /// for those behind it.
@@ -231,6 +233,7 @@ pub(crate) fn settle_layers(
             }
             false => None,
         };
+        study.forget(id);
         let next = settle(id, weights, problem.as_ref())?;
         out.weights[id] = Some(next.clone());
         Ok(Some(next))

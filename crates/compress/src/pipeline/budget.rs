@@ -9,6 +9,7 @@ use synapress_model::Net;
 use super::compress::{Made, effort};
 use super::price::{self, Pass};
 use super::{Error, Job, Outcome};
+use crate::blocks;
 use crate::data::Dataset;
 use crate::evaluate::{Evaluation, compare};
 use crate::rate::{self, At, Bench, Scales};
@@ -36,7 +37,9 @@ pub struct Budget {
     pub rate: rate::Options,
     /// Bit width of layer outputs.
     pub output_bits: u8,
-    /// How centroids and biases are trained at the end, through the integers.
+    /// How blocks are rebuilt at the end, through the integers; absent: they are not.
+    pub blocks: Option<blocks::Options>,
+    /// How centroids and biases are trained after that, through the integers.
     pub retrain: Retrain,
 }
 
@@ -50,9 +53,14 @@ impl Budget {
         }
     }
 
+    /// Whether anything is trained at the end.
+    fn trains(&self) -> bool {
+        effort(Effort::Calibration, std::slice::from_ref(&self.retrain), self.blocks.as_ref()) == Effort::Retrained
+    }
+
     /// Bytes that the search may spend: retraining makes biases and centroids that are a little longer.
     fn room(&self, bytes: u64) -> u64 {
-        if self.retrain.steps.unwrap_or(0) > 0 { bytes - bytes / 300 } else { bytes }
+        if self.trains() { bytes - bytes / 300 } else { bytes }
     }
 }
 
@@ -89,10 +97,10 @@ impl Job<'_> {
         let coded = self.priced("fine", bench, &scales, found.price)?;
         // The search has these integers, and for points their evaluation, already.
         let plain = integers("fine", found.price);
-        let steps = budget.retrain.steps.unwrap_or(0);
-        let mut name = if steps > 0 { "quantized" } else { plain.as_str() };
-        let mut made = self.quantize(name, &coded, net, &budget.quantize(), &budget.retrain)?;
-        let mut effort = effort(Effort::Calibration, std::slice::from_ref(&budget.retrain));
+        let mut name = if budget.trains() { "quantized" } else { plain.as_str() };
+        let with_blocks = Quantize { blocks: budget.blocks.clone(), ..budget.quantize() };
+        let mut made = self.quantize(name, &coded, net, &with_blocks, &budget.retrain)?;
+        let mut effort = if budget.trains() { Effort::Retrained } else { Effort::Calibration };
         let too_large = |net: &Net| -> Result<bool, Error> {
             let Goal::Bytes(bytes) = budget.goal else { return Ok(false) };
             Ok(code::encode(net, &code::Options::default())?.len() as u64 > bytes)

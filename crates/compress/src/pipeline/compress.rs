@@ -13,7 +13,7 @@ use crate::evaluate::{Evaluation, compare};
 use crate::layerwise::errors::errors;
 use crate::recipe::{Recipe, Retrain};
 use crate::report::{Effort, LayerRow, Loss, Report, Row, Stage};
-use crate::{group, prune};
+use crate::{blocks, group, prune};
 
 /// What comes out of a compression.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ impl Job<'_> {
         let levels = self.prune(&start.net, &start.net, settings, &retrain)?;
         let seconds = self.seconds("prune", clock)?;
         let all = levels.len() as f64;
-        let effort = effort(Effort::Calibration, &retrain);
+        let effort = effort(Effort::Calibration, &retrain, settings.blocks.as_ref());
         let made = |(at, net)| Made { net, effort, seconds: seconds * (at as f64 + 1.0) / all };
         Ok(levels.into_iter().enumerate().map(made).collect())
     }
@@ -117,7 +117,8 @@ impl Job<'_> {
         let clock = Instant::now();
         let net = self.group(name, &base.net, float, settings, widths, &retrain)?;
         let seconds = self.seconds(name, clock)?;
-        Ok(Made { net, effort: effort(base.effort, &[retrain]), seconds: base.seconds + seconds })
+        let blocks = settings.blocks.as_ref().filter(|_| widths.is_none());
+        Ok(Made { net, effort: effort(base.effort, &[retrain], blocks), seconds: base.seconds + seconds })
     }
 
     fn quantized(&mut self, stage: Stage, base: &Made, float: &Net, recipe: &Recipe) -> Result<Made, Error> {
@@ -127,7 +128,8 @@ impl Job<'_> {
         let retrain = recipe.quantize_retrain();
         let net = self.quantize(&name, &base.net, float, settings, &retrain)?;
         let seconds = self.seconds(&name, clock)?;
-        Ok(Made { net, effort: effort(base.effort, &[retrain]), seconds: base.seconds + seconds })
+        let effort = effort(base.effort, &[retrain], settings.blocks.as_ref());
+        Ok(Made { net, effort, seconds: base.seconds + seconds })
     }
 
     /// How long a stage took when it was done: of a job that was interrupted, what came after.
@@ -205,8 +207,9 @@ impl Job<'_> {
 const ERROR_IMAGES: usize = 32;
 
 /// What a stage was made with, from what came before it.
-pub(super) fn effort(before: Effort, retrain: &[Retrain]) -> Effort {
-    match retrain.iter().any(|r| r.steps.unwrap_or(0) > 0) || before == Effort::Retrained {
+pub(super) fn effort(before: Effort, retrain: &[Retrain], blocks: Option<&blocks::Options>) -> Effort {
+    let trained = retrain.iter().any(|r| r.steps.unwrap_or(0) > 0) || blocks.is_some_and(|b| b.steps > 0);
+    match trained || before == Effort::Retrained {
         true => Effort::Retrained,
         false => Effort::Calibration,
     }

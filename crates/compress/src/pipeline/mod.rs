@@ -3,6 +3,7 @@
 //! Each stage's method is in its own module ([`crate::prune`], [`crate::group`], [`crate::quantize`]); what is here
 //! is their order and what passes between them. Commands call these functions and print what comes back.
 
+mod blocks;
 mod budget;
 mod compress;
 mod demo;

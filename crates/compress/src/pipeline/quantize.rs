@@ -11,8 +11,9 @@ use crate::recipe::{self, Fit, Quantize, Retrain};
 const IMAGES: usize = 64;
 
 impl Job<'_> {
-    /// Quantizes a network; widths that `settings` leaves open are searched. Then, if `retrain` asks for steps, the
-    /// network is retrained through these integers, `float` being the teacher, and takes them again. `name` is what the
+    /// Quantizes a network; widths that `settings` leaves open are searched. Then, if `settings` have blocks or
+    /// `retrain` asks for steps, the network is rebuilt and retrained through these integers, `float` being the teacher,
+    /// and takes them again. `name` is what the
     /// stage is kept as.
     ///
     /// # Errors
@@ -35,16 +36,23 @@ impl Job<'_> {
             fitted = work.stage(&format!("{name}-fitted"), || self.compensate(net, float, settings, fit))?;
             net = &fitted;
         }
-        if steps == 0 {
+        let blocks = settings.blocks.as_ref().filter(|b| b.steps > 0);
+        if steps == 0 && blocks.is_none() {
             return self.integers(name, net, settings);
         }
         let integers = self.integers(&format!("{name}-start"), net, settings)?;
         work.stage(name, || {
-            let start = with_biases(net, &integers)?;
+            let mut start = with_biases(net, &integers)?;
+            if let Some(blocks) = blocks {
+                start = self.rebuild(name, &start, float, Some(&integers), blocks)?;
+            }
             let trained = self.retrain(name, &start, float, true, Some(&integers), retrain)?;
             let mut made = requantize(&trained, &integers)?;
             made.about.history = integers.about.history.clone();
-            made.about.history.push(format!("retrain through the integers, {steps} steps"));
+            made.about.history.extend(start.about.history.last().filter(|_| blocks.is_some()).cloned());
+            if steps > 0 {
+                made.about.history.push(format!("retrain through the integers, {steps} steps"));
+            }
             Ok(made)
         })
     }

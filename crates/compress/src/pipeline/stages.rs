@@ -3,9 +3,10 @@
 use synapress_model::Net;
 
 use super::{Error, Job, Judge};
+use crate::correct::correct;
 use crate::group;
 use crate::prune::{self, Pattern, Ratios, Target, resolve};
-use crate::recipe::{Fit, Group, Prune, Retrain, Sensitivity};
+use crate::recipe::{Correct, Fit, Group, Prune, Retrain, Sensitivity};
 
 /// Which weights fall in a round.
 enum Fall {
@@ -55,7 +56,7 @@ impl Job<'_> {
                 };
                 let name =
                     if targets.len() > 1 { format!("prune-{}-{round}", level + 1) } else { format!("prune-{round}") };
-                at = self.round(&name, &at, float, &fall, settings, &retrain[usize::from(round == rounds)])?;
+                at = self.round(&name, &at, float, &fall, settings, retrain, round == rounds)?;
             }
             before = target.clone();
             let mut net = at.clone();
@@ -98,7 +99,8 @@ impl Job<'_> {
         float: &Net,
         fall: &Fall,
         settings: &Prune,
-        retrain: &Retrain,
+        retrain: &[Retrain; 2],
+        last: bool,
     ) -> Result<Net, Error> {
         let work = self.work;
         let solved = work.stage(&format!("{name}-solved"), || {
@@ -107,15 +109,22 @@ impl Job<'_> {
                 Fall::Sparsity(target) => prune::ratios_for(at, target)?,
             };
             let pruned = prune::apply_pattern(at, &ratios, settings.pattern)?;
-            match &settings.resolve {
-                None => Ok(pruned),
+            let solved = match &settings.resolve {
+                None => pruned,
                 Some(resolve) => {
                     let options = resolve::Options { pattern: settings.pattern, ..resolve.into() };
-                    self.resolve(name, float, &pruned, resolve.images, &options)
+                    self.resolve(name, float, &pruned, resolve.images, &options)?
                 }
-            }
+            };
+            self.correct(&solved, float, settings.correct.as_ref())
         })?;
-        work.stage(name, || self.retrain(name, &solved, float, true, None, retrain))
+        work.stage(name, || {
+            let rebuilt = match &settings.blocks {
+                Some(blocks) if last => self.rebuild(name, &solved, float, None, blocks)?,
+                _ => solved,
+            };
+            self.retrain(name, &rebuilt, float, true, None, &retrain[usize::from(last)])
+        })
     }
 
     /// Re-solves the survivors of a pruned network.
@@ -160,7 +169,7 @@ impl Job<'_> {
             }
             let Some(search) = &settings.search else {
                 self.tell("grouping", 0, 1, "")?;
-                return Ok(group::group(net, &options)?);
+                return self.correct(&group::group(net, &options)?, float, settings.correct.as_ref());
             };
             let mut judge = Judge::new(self, net)?;
             let found = group::search::search(net, &options, search, &mut |net| judge.top1(net), &mut |t| {
@@ -168,9 +177,16 @@ impl Job<'_> {
                 let remark = format!("layers, {} at {} bits: {:+.2} points", t.name, t.bits, -t.loss);
                 self.tell("searching index widths", place, all, remark)
             })?;
-            Ok(found.net)
+            self.correct(&found.net, float, settings.correct.as_ref())
         })?;
-        let mut at = work.stage(name, || self.retrain(name, &grouped, float, true, None, retrain))?;
+        let mut at = work.stage(name, || {
+            let rebuilt = match &settings.blocks {
+                // With codes as centroids, blocks are rebuilt through the integers.
+                Some(blocks) if widths.is_none() => self.rebuild(name, &grouped, float, None, blocks)?,
+                _ => grouped,
+            };
+            self.retrain(name, &rebuilt, float, true, None, retrain)
+        })?;
         if let Some(widths) = group::widths(&at) {
             at.about.history.push(format!("group to {:.2} bits an index (mean over layers)", widths.mean));
         }
@@ -179,6 +195,14 @@ impl Job<'_> {
 }
 
 impl Job<'_> {
+    /// Brings the statistics of layer outputs back to the float network's, if that is asked for.
+    fn correct(&mut self, net: &Net, float: &Net, settings: Option<&Correct>) -> Result<Net, Error> {
+        let Some(settings) = settings else { return Ok(net.clone()) };
+        let (images, _) = self.images(settings.images, net.graph.shape(net.graph.input()?))?;
+        let mut told = self.layers_told("correcting statistics", net.synaptic().len());
+        Ok(correct(float, net, &images, &mut told)?)
+    }
+
     fn fit_groups(
         &mut self,
         net: &Net,

@@ -6,6 +6,7 @@ use synapress_model::layers::{Convolution, InnerProduct, Input, Relu, Softmax};
 use synapress_model::{Graph, Net, Preprocess, Shape};
 
 use super::*;
+use crate::blocks;
 use crate::data::synthetic::Synthetic;
 use crate::data::{Augment, Dataset};
 use crate::recipe::{Recipe, Retrain};
@@ -55,15 +56,20 @@ const RECIPE: &str = "
     sparsity = [0.3, 0.6]
     rounds = 2
     resolve = { images = 16, positions = 8 }
+    correct = { images = 8 }
+    blocks = { images = 32, steps = 3, layers = 1 }
     retrain = { steps = 6 }
     [group]
     bits = 3
+    correct = { images = 8 }
+    blocks = { images = 32, steps = 3, layers = 1 }
     retrain = { steps = 5 }
     [quantize]
     conv_bits = 8
     fc_bits = 6
     output_bits = 8
     images = 8
+    blocks = { images = 32, steps = 3, layers = 1 }
     retrain = { steps = 4 }
     [retrain]
     batch = 8
@@ -86,6 +92,8 @@ fn a_recipe_gives_the_rows_of_the_paper_and_the_network_of_the_last() {
     assert!((report.rows[1].sparsity - 30.0).abs() < 1.0 && (report.rows[2].sparsity - 60.0).abs() < 1.0);
     assert_eq!(report.rows[3].index_bits_mean, Some(3.0));
     assert!(net.integers.is_some());
+    let rebuilt = net.about.history.iter().filter(|h| h.contains("rebuild 2 blocks")).count();
+    assert_eq!(rebuilt, 4, "two levels, groups and integers: {:?}", net.about.history);
     assert_eq!(report.rows[5].size_bytes, bytes(&net).len() as u64);
     assert!(report.rows[2..].iter().all(|r| r.sparsity >= report.rows[2].sparsity - 1e-9), "zero stays zero");
 }
@@ -132,7 +140,8 @@ fn wherever_a_job_is_stopped_it_goes_on_and_ends_with_the_same_bits() {
 
 fn within(goal: Goal, steps: usize) -> Budget {
     let retrain = Retrain { steps: Some(steps), batch: Some(8), ..Retrain::default() };
-    Budget { goal, images: 40, rate: crate::rate::Options::default(), output_bits: 8, retrain }
+    let blocks = (steps > 0).then(|| blocks::Options { steps: 3, layers: 1, ..blocks::Options::default() });
+    Budget { goal, images: 40, rate: crate::rate::Options::default(), output_bits: 8, blocks, retrain }
 }
 
 #[test]

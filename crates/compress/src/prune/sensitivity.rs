@@ -10,12 +10,12 @@ use synapress_model::{Error, ErrorKind, Form, Net, Weights};
 
 use super::allocate::checked;
 use super::resolve::choose::{Score, gradually};
-use super::{Pattern, Target};
+use super::{Pattern, Target, weights_of};
 use crate::layerwise::normal::{Kept, Normal};
 use crate::layerwise::probe::{self, Probe};
+use crate::layerwise::problem::pass;
 use crate::layerwise::samples::Positions;
 use crate::layerwise::study::{Study, dense_layers, fitting};
-use crate::layerwise::walk::Walk;
 
 /// How sensitivity is measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,51 +110,50 @@ pub fn measure(
     let positions = Positions { images: fitted, most: options.positions.max(1), seed: options.seed };
     let mut study = Study::new(net, images, positions, &layers)?;
     let probe = Probe::new(net, images, probes)?;
-    let mut walk = Walk::new(&net.graph, input, images);
     let mut curves = Vec::with_capacity(layers.len());
-    for id in 0..net.graph.nodes().len() {
-        study.pass(&walk, id);
-        let linear = net.linear(id).filter(|l| layers.contains(&id) && l.taps() <= options.most_taps);
-        if let (Some(linear), Some(weights)) = (linear, &net.weights[id]) {
-            let mut curve = Curve {
-                name: net.graph.node(id).name.clone(),
-                weights: weights.len() as u64,
-                errors: vec![0.0; options.levels.len()],
-                divergence: 0.0,
-            };
-            let [_, row @ ..] = weights.dims;
-            let units = options.pattern.units(row);
-            let values = weights.values();
-            let mut probed = weights.clone();
-            let (taps, outputs) = (linear.taps(), linear.output.channels);
-            let of_group = outputs / linear.groups;
-            for group in 0..linear.groups {
-                let first = group * of_group;
-                let (x, y) = study.read(&walk, id, &linear, group);
-                let has_bias = !weights.bias.is_empty();
-                let Some(normal) = Normal::new(x, taps, y, of_group, has_bias, options.damping, Kept::Primal) else {
-                    continue;
-                };
-                let rows = first * taps..(first + of_group) * taps;
-                let anchor = &values[rows.clone()];
-                let mut solved = anchor.to_vec();
-                let counts: Vec<usize> =
-                    options.levels.iter().map(|s| (s * anchor.len() as f64).round() as usize).collect();
-                let Options { score, iterations, .. } = *options;
-                gradually(&normal, &mut solved, anchor, &counts, score, &units, iterations, &mut |at, w| {
-                    curve.errors[at] += normal.error(w) / linear.groups as f64;
-                    if at == options.probe {
-                        put(&mut probed, rows.start, w, has_bias.then(|| (first, normal.bias(w))));
-                    }
-                });
-            }
-            curve.divergence = probe.divergence(&walk, id, &probed);
-            study.forget(id);
-            progress(&curve);
-            curves.push(curve);
+    pass(net, images, &layers, &mut study, &mut |study, walk, id, linear| {
+        if linear.taps() > options.most_taps {
+            return Ok(None);
         }
-        walk.run(id, net.weights[id].as_ref());
-    }
+        let weights = weights_of(net, id)?;
+        let mut curve = Curve {
+            name: net.graph.node(id).name.clone(),
+            weights: weights.len() as u64,
+            errors: vec![0.0; options.levels.len()],
+            divergence: 0.0,
+        };
+        let [_, row @ ..] = weights.dims;
+        let units = options.pattern.units(row);
+        let values = weights.values();
+        let mut probed = weights.clone();
+        let (taps, outputs) = (linear.taps(), linear.output.channels);
+        let of_group = outputs / linear.groups;
+        for group in 0..linear.groups {
+            let first = group * of_group;
+            let (x, y) = study.read(walk, id, linear, group);
+            let has_bias = !weights.bias.is_empty();
+            let Some(normal) = Normal::new(x, taps, y, of_group, has_bias, options.damping, Kept::Primal) else {
+                continue;
+            };
+            let rows = first * taps..(first + of_group) * taps;
+            let anchor = &values[rows.clone()];
+            let mut solved = anchor.to_vec();
+            let counts: Vec<usize> =
+                options.levels.iter().map(|s| (s * anchor.len() as f64).round() as usize).collect();
+            let Options { score, iterations, .. } = *options;
+            gradually(&normal, &mut solved, anchor, &counts, score, &units, iterations, &mut |at, w| {
+                curve.errors[at] += normal.error(w) / linear.groups as f64;
+                if at == options.probe {
+                    put(&mut probed, rows.start, w, has_bias.then(|| (first, normal.bias(w))));
+                }
+            });
+        }
+        study.forget(id);
+        curve.divergence = probe.divergence(walk, id, &probed);
+        progress(&curve);
+        curves.push(curve);
+        Ok(None)
+    })?;
     Ok(Sensitivity { levels: options.levels.clone(), probe: options.probe, layers: curves })
 }
 

@@ -76,5 +76,20 @@ pub(super) fn fault(recipe: &Recipe) -> Option<(&'static str, String)> {
         let wrong = q.search.as_ref().is_some_and(|s| !(2 <= s.min && s.min <= s.max && s.max <= 16));
         faults.push(("quantize.search", wrong, "2 <= min <= max <= 16 is needed".into()));
     }
+    let blocks = [
+        ("prune.blocks", recipe.prune.as_ref().and_then(|p| p.blocks.as_ref())),
+        ("group.blocks", recipe.group.as_ref().and_then(|g| g.blocks.as_ref())),
+        ("quantize.blocks", recipe.quantize.as_ref().and_then(|q| q.blocks.as_ref())),
+    ];
+    let corrections = [
+        ("prune.correct", recipe.prune.as_ref().and_then(|p| p.correct.as_ref())),
+        ("group.correct", recipe.group.as_ref().and_then(|g| g.correct.as_ref())),
+    ];
+    for (key, correct) in corrections {
+        faults.push((key, correct.is_some_and(|c| c.images == 0), "at least one image is needed".into()));
+    }
+    for (key, options) in blocks {
+        faults.extend(options.and_then(|b| b.fault()).map(|message| (key, true, message.to_owned())));
+    }
     faults.into_iter().find(|f| f.1).map(|(key, _, message)| (key, message))
 }

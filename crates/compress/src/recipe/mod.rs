@@ -10,7 +10,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use stages::{Calibration, Fit, Group, Levels, Prune, Quantize, Range, Resolve, Retrain, Sensitivity, Widths};
+pub use stages::{
+    Calibration, Correct, Fit, Group, Levels, Prune, Quantize, Range, Resolve, Retrain, Sensitivity, Widths,
+};
 
 use crate::report::{Paper, Stage};
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::blocks;
 use crate::group::fit::Look;
 use crate::group::{self, Init};
 use crate::prune::resolve::{self, Masks, Score};
@@ -66,6 +67,10 @@ pub struct Prune {
     pub rounds: usize,
     /// Layer-wise re-solve of survivors; absent: none.
     pub resolve: Option<Resolve>,
+    /// Statistics correction after each round; absent: none.
+    pub correct: Option<Correct>,
+    /// Block-wise reconstruction after the last round; absent: none.
+    pub blocks: Option<blocks::Options>,
     /// How networks are retrained after each round but the last.
     pub retrain: Retrain,
     /// How networks are retrained after the last round; what is absent is as in `retrain`.
@@ -85,6 +90,8 @@ impl Default for Prune {
             sensitivity: None,
             rounds: 1,
             resolve: None,
+            correct: None,
+            blocks: None,
             retrain: Retrain::default(),
             last: Retrain::default(),
         }
@@ -166,6 +173,20 @@ impl From<&Resolve> for resolve::Options {
     }
 }
 
+/// Correction of mean and variance of layer outputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Correct {
+    /// Calibration images.
+    pub images: usize,
+}
+
+impl Default for Correct {
+    fn default() -> Self {
+        Self { images: 128 }
+    }
+}
+
 /// Synapse grouping. At most one of `bits` and `search` is given; 8 bits when none is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -182,6 +203,10 @@ pub struct Group {
     pub seed: Option<u64>,
     /// Fit of the groups to layer outputs; absent: every weight takes the nearest centroid.
     pub fit: Option<Fit>,
+    /// Correction of the means of layer outputs; absent: none. A fit needs none.
+    pub correct: Option<Correct>,
+    /// Block-wise reconstruction with trained centroids; absent: none.
+    pub blocks: Option<blocks::Options>,
     /// How centroids are trained.
     pub retrain: Retrain,
 }
@@ -215,6 +240,8 @@ pub struct Quantize {
     /// Error-compensated rounding of weights that are not grouped, which needs widths that are given; absent: every
     /// weight takes the nearest code.
     pub fit: Option<Fit>,
+    /// Block-wise reconstruction through the integers; absent: none.
+    pub blocks: Option<blocks::Options>,
     /// How the network is retrained afterwards, through the integers.
     pub retrain: Retrain,
 }

@@ -1,4 +1,5 @@
-//! What training minimizes: cross-entropy with true labels, with a teacher's soft labels, or a blend of both.
+//! What training minimizes: cross-entropy with true labels or with a teacher's soft labels, or the squared error of
+//! outputs.
 
 use synapress_kernels::real::Real;
 
@@ -14,6 +15,13 @@ pub enum Target<'a> {
         logits: &'a [f32],
         /// Divides scores of teacher and student.
         temperature: f32,
+    },
+    /// Outputs `(n, outputs)` that are to be met, for the least squared error.
+    Outputs {
+        /// The outputs.
+        values: &'a [f32],
+        /// What the squared error of an image, summed over outputs, is divided by.
+        power: f32,
     },
 }
 
@@ -33,7 +41,7 @@ pub fn softmax<T: Real>(logits: &[T], temperature: T, out: &mut [T]) {
 /// The mean loss of a batch, and its gradient by the scores before softmax, times `weight`.
 ///
 /// `logits` and `gradient` are `(n, classes)`. The loss with soft labels is the Kullback-Leibler divergence of the
-/// student from the teacher, so that it is zero when both agree.
+/// student from the teacher, so that it is zero when both agree; with outputs `classes` is the number of these.
 pub fn loss<T: Real>(logits: &[T], classes: usize, target: Target<'_>, weight: f32, gradient: &mut [T]) -> f64 {
     let n = logits.len() / classes;
     let scale = T::of64(f64::from(weight) / n as f64);
@@ -59,6 +67,14 @@ pub fn loss<T: Real>(logits: &[T], classes: usize, target: Target<'_>, weight: f
                     *g = (*g - p) * t * scale;
                 }
             }
+            Target::Outputs { values, power } => {
+                let factor = T::of(2.0 / power) * scale;
+                for ((&z, g), &wanted) in z.iter().zip(g).zip(&values[image * classes..][..classes]) {
+                    let error = z - T::of(wanted);
+                    total += (error * error).to64() / f64::from(power);
+                    *g = error * factor;
+                }
+            }
         }
     }
     total / n as f64
@@ -76,6 +92,7 @@ mod tests {
             (Target::Labels(&[2, 0]), 1.0),
             (Target::Teacher { logits: &teacher, temperature: 1.0 }, 1.0),
             (Target::Teacher { logits: &teacher, temperature: 3.0 }, 9.0),
+            (Target::Outputs { values: &teacher, power: 4.0 }, 1.0),
         ];
         for (target, scale) in targets {
             let mut gradient = [0.0f64; 6];

@@ -1,4 +1,4 @@
-//! Stochastic gradient descent with momentum, and how its learning rate changes.
+//! Stochastic gradient descent with momentum, Adam, and how their learning rate changes.
 
 use std::f64::consts::PI;
 
@@ -93,6 +93,42 @@ pub fn update(w: &mut [f32], v: &mut [f32], g: &[f32], rate: f32, momentum: f32,
     });
 }
 
+/// Share of the mean squared gradient that is kept from step to step.
+const KEPT: f32 = 0.999;
+
+/// What keeps the pace of a parameter without gradients finite.
+const LEAST: f32 = 1e-12;
+
+/// One update of a parameter by Adam (Kingma and Ba 2015, algorithm 1), `step` from 1: `v` is the mean of its gradients,
+/// `s` that of their squares, and it moves by about `rate` at first, whatever the size of the gradients. With `hold_zeros`
+/// as [`update`].
+pub fn adapt(
+    w: &mut [f32],
+    v: &mut [f32],
+    s: &mut [f32],
+    g: &[f32],
+    rate: f32,
+    momentum: f32,
+    step: i32,
+    hold_zeros: bool,
+) {
+    const PIECE: usize = 1 << 14;
+    let (first, second) = (1.0 - momentum.powi(step), 1.0 - KEPT.powi(step));
+    let pieces = w.par_chunks_mut(PIECE).zip(v.par_chunks_mut(PIECE)).zip(s.par_chunks_mut(PIECE));
+    pieces.zip(g.par_chunks(PIECE)).for_each(|(((w, v), s), g)| {
+        for (((w, v), s), &g) in w.iter_mut().zip(v).zip(s).zip(g) {
+            if hold_zeros && *w == 0.0 {
+                continue;
+            }
+            *v = momentum * *v + (1.0 - momentum) * g;
+            *s = KEPT * *s + (1.0 - KEPT) * g * g;
+            let next = *w - rate * (*v / first) / ((*s / second).sqrt() + LEAST);
+            // Zero is for pruned weights alone.
+            *w = if hold_zeros && next == 0.0 { f32::MIN_POSITIVE } else { next };
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,5 +155,20 @@ mod tests {
         }
         assert_eq!(w[0], 0.0);
         assert!(w[1] < 1.0 && w[2] < -1.0);
+    }
+
+    #[test]
+    fn adam_moves_by_its_rate_and_finds_the_least() {
+        let start = [3.0f32, -0.2, 0.0];
+        let (mut w, mut v, mut s) = (start.to_vec(), vec![0.0; 3], vec![0.0; 3]);
+        // Gradients of very different sizes.
+        let gradient = |w: &[f32]| vec![1e4 * (w[0] - 1.0), 1e-4 * (w[1] - 1.0), 5.0];
+        adapt(&mut w, &mut v, &mut s, &gradient(&start), 0.01, 0.9, 1, true);
+        assert!((w[0] - 2.99).abs() < 1e-5 && (w[1] + 0.19).abs() < 1e-5 && w[2] == 0.0, "{w:?}");
+        for step in 2..2000 {
+            let g = gradient(&w);
+            adapt(&mut w, &mut v, &mut s, &g, 0.01, 0.9, step, true);
+        }
+        assert!((w[0] - 1.0).abs() < 0.02 && (w[1] - 1.0).abs() < 0.02 && w[2] == 0.0, "{w:?}");
     }
 }

@@ -1,12 +1,12 @@
 //! Training steps: forward, loss, backward, update, for networks that are dense, pruned or grouped.
 
 use rayon::prelude::*;
-use synapress_model::{Centroids, Error, ErrorKind, Fixed, Form, Graph, Mode, Net, NodeId, Weights};
+use synapress_model::{Centroids, Error, ErrorKind, Fixed, Form, Graph, Mode, Net, NodeId, Rate, Weights};
 use synapress_run::{Executor, Keep};
 
 use super::backward::Gradients;
 use super::loss::{Target, loss};
-use super::solver::update;
+use super::solver::{adapt, update};
 
 /// Rates of one training step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,6 +49,9 @@ pub struct Trainer {
     gradients: Gradients<f32>,
     slots: Vec<Slot>,
     bias_velocity: Vec<Vec<f32>>,
+    /// For each node mean squared gradients of its weights, or centroids, and of its bias, if the solver is Adam.
+    squares: Option<Vec<[Vec<f32>; 2]>>,
+    steps: i32,
     heads: Vec<(NodeId, f32)>,
     hold_zeros: bool,
 }
@@ -99,11 +102,20 @@ impl Trainer {
             executor,
             slots,
             bias_velocity,
+            squares: None,
+            steps: 0,
             hold_zeros,
         };
         let parts = trainer.executor.parts();
         trainer.slots.iter().zip(parts.parameters).for_each(|(slot, own)| slot.put(&mut own.weights));
         Ok(trainer)
+    }
+
+    /// From now on the solver is Adam: every parameter has a pace of its own. Weight decay is not used then.
+    pub fn adapt(&mut self) {
+        let of = |(slot, bias): (&Slot, &Vec<f32>)| [slot.velocity(), bias].map(|v| vec![0.0; v.len()]);
+        self.squares = Some(self.slots.iter().zip(&self.bias_velocity).map(of).collect());
+        self.steps = 0;
     }
 
     /// One step on a batch of images `(n, C, H, W)`; returns the mean loss of the main classifier before the update.
@@ -125,6 +137,7 @@ impl Trainer {
 
     fn update(&mut self, rates: Rates) {
         let scale = self.clip(rates.clip);
+        self.steps = self.steps.saturating_add(1);
         let parts = self.executor.parts();
         for (id, slot) in self.slots.iter_mut().enumerate() {
             if matches!(slot, Slot::Still) {
@@ -136,12 +149,25 @@ impl Trainer {
                 gradient.weights.iter_mut().chain(&mut gradient.bias).for_each(|g| *g *= scale);
             }
             let own = &mut parts.parameters[id];
-            let rate = rates.learn * learning.weights.learn;
-            let decay = rates.decay * learning.weights.decay;
+            let [squares, bias_squares] = match &mut self.squares {
+                Some(all) => {
+                    let [weights, bias] = &mut all[id];
+                    [Some(weights), Some(bias)]
+                }
+                None => [None, None],
+            };
+            let steps = self.steps;
+            let follow = |w: &mut [f32], v: &mut [f32], s: Option<&mut Vec<f32>>, g: &[f32], by: Rate, hold: bool| {
+                let rate = rates.learn * by.learn;
+                match s {
+                    Some(s) => adapt(w, v, s, g, rate, rates.momentum, steps, hold),
+                    None => update(w, v, g, rate, rates.momentum, rates.decay * by.decay, hold),
+                }
+            };
             match slot {
                 Slot::Dense { velocity, rounded } => {
                     let weights = rounded.as_mut().map_or(&mut own.weights, |(_, weights)| weights);
-                    update(weights, velocity, &gradient.weights, rate, rates.momentum, decay, self.hold_zeros);
+                    follow(weights, velocity, squares, &gradient.weights, learning.weights, self.hold_zeros);
                 }
                 Slot::Grouped { index, scale, values, velocity, gradient: sums, .. } => {
                     sums.fill(0.0);
@@ -150,15 +176,12 @@ impl Trainer {
                     }
                     sums.iter_mut().zip(scale.iter()).for_each(|(sum, scale)| *sum *= scale);
                     sums[0] = 0.0;
-                    update(values, velocity, sums, rate, rates.momentum, decay, true);
+                    follow(values, velocity, squares, sums, learning.weights, true);
                 }
                 Slot::Still => {}
             }
             slot.put(&mut own.weights);
-            let rate = rates.learn * learning.bias.learn;
-            let decay = rates.decay * learning.bias.decay;
-            let velocity = &mut self.bias_velocity[id];
-            update(&mut own.bias, velocity, &gradient.bias, rate, rates.momentum, decay, false);
+            follow(&mut own.bias, &mut self.bias_velocity[id], bias_squares, &gradient.bias, learning.bias, false);
             parts.memos[id].weights_changed();
         }
     }
@@ -200,13 +223,7 @@ impl Trainer {
 
     /// Momentum of every parameter, in a fixed order: what a checkpoint keeps besides the network.
     pub fn momentum(&self) -> impl Iterator<Item = &[f32]> {
-        self.slots.iter().zip(&self.bias_velocity).flat_map(|(slot, bias)| {
-            let weights: &[f32] = match slot {
-                Slot::Dense { velocity, .. } | Slot::Grouped { velocity, .. } => velocity,
-                Slot::Still => &[],
-            };
-            [weights, bias]
-        })
+        self.slots.iter().zip(&self.bias_velocity).flat_map(|(slot, bias)| [slot.velocity(), bias])
     }
 
     /// Takes momentum that [`Trainer::momentum`] gave, one after the other.
@@ -231,6 +248,13 @@ impl Trainer {
 }
 
 impl Slot {
+    fn velocity(&self) -> &[f32] {
+        match self {
+            Self::Dense { velocity, .. } | Self::Grouped { velocity, .. } => velocity,
+            Self::Still => &[],
+        }
+    }
+
     /// The weights as they are computed with.
     fn put(&self, to: &mut [f32]) {
         match self {
