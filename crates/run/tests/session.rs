@@ -5,7 +5,9 @@ mod common;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+#[cfg(not(target_family = "wasm"))]
 use proptest::prelude::*;
+use synapress_code::{Limits, Options, decode, encode};
 use synapress_kernels::integer::Kernel;
 use synapress_model::layers::{Convolution, Input, LAYERS, Softmax};
 use synapress_model::{Bias, Error, ErrorKind, Fixed, Form, Graph, Integers, Net, NodeId, Shape, Source, Weights};
@@ -72,6 +74,7 @@ fn check(net: &Net, seed: u64) {
     }
 }
 
+#[cfg(not(target_family = "wasm"))]
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -81,6 +84,16 @@ proptest! {
         if let Ok(net) = common::network(seed, layers) {
             check(&net, seed ^ 1);
         }
+    }
+}
+
+#[test]
+fn networks_from_files_run() {
+    let networks: Vec<_> = (0..60).filter_map(|seed| common::network(seed, 4 + seed as usize % 10).ok()).collect();
+    assert!(networks.len() > 30, "{} networks", networks.len());
+    for net in networks {
+        let bytes = encode(&net, &Options::default()).unwrap();
+        check(&decode(&bytes, &Limits::default()).unwrap(), 7);
     }
 }
 
@@ -98,6 +111,7 @@ fn the_random_networks_have_every_kind() {
 }
 
 #[test]
+#[cfg_attr(target_family = "wasm", ignore = "no threads")]
 fn sessions_on_several_threads_give_the_same() {
     for seed in 0..30 {
         let Ok(net) = common::network(seed, 10) else { continue };
