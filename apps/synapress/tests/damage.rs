@@ -135,7 +135,7 @@ fn absurd_sizes_are_refused_within_little_memory() {
     refused(&folder, "inspect tiny.prototxt long.caffemodel", &["long.caffemodel", "byte 2", "1152921504606846976"]);
     // A chunk of 2^62 bytes.
     let mut syn = folder.read("float.syn");
-    syn[16..24].copy_from_slice(&(1u64 << 62).to_le_bytes());
+    syn[16..25].copy_from_slice(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40]);
     folder.write("long.syn", syn);
     refused(&folder, "inspect long.syn", &["long.syn", "byte 12", "4611686018427387904"]);
     refused(&folder, "eval long.syn --data val.txt", &["long.syn", "byte 12"]);
