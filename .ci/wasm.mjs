@@ -3,6 +3,8 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 
+Error.stackTraceLimit = 100;
+if (process.argv.length < 3) throw new Error("no program to run");
 for (const path of process.argv.slice(2)) {
   const { instance } = await WebAssembly.instantiate(readFileSync(path), {});
   const status = instance.exports.main(0, 0);
