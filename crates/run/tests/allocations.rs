@@ -2,36 +2,8 @@
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use synapress_model::Net;
 use synapress_run::Session;
-
-/// The system's allocator, counting what each thread asks for.
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-// Safety: it hands everything to the system's allocator.
-#[allow(unsafe_code, reason = "an allocator is")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // Safety: the caller's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // Safety: the caller's.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Whether every step of a network has loops of its own: layers as they define themselves may allocate.
 fn has_loops(net: &Net) -> bool {
@@ -51,11 +23,12 @@ fn a_session_allocates_nothing_after_its_first_run() {
             let mut session = Session::new(&net).unwrap().with_threads(threads);
             let images: Vec<Vec<f32>> = (0..3).map(|i| common::image(&net, seed + i)).collect();
             session.run(&images[0]).unwrap();
-            let before = COUNT.get();
-            for image in &images {
-                session.run(image).unwrap();
-            }
-            assert_eq!(COUNT.get(), before, "{:?}", net.graph);
+            let asked = allocation_counter::measure(|| {
+                for image in &images {
+                    session.run(image).unwrap();
+                }
+            });
+            assert_eq!(asked.count_total, 0, "{:?}", net.graph);
         }
     }
     assert!(networks > 20, "{networks}");
