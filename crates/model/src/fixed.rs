@@ -43,16 +43,19 @@ impl Fixed {
     /// The largest fractional length at which `largest` (the greatest magnitude) does not saturate (Ristretto's
     /// rule: Gysel et al. 2016, section 4.1). Zero and non-finite magnitudes take the format of 1.
     pub fn covering(bits: u8, signed: bool, largest: f32) -> Self {
-        let largest = if largest.is_finite() && largest > 0.0 { f64::from(largest) } else { 1.0 };
         let (_, top) = scalar::range(bits, signed);
         // What is below the largest code and a half rounds to it.
-        let bound = top as f64 + 0.5;
-        let mut frac = ((bound / largest).log2().floor()).clamp(-64.0, 64.0) as i8;
-        // The logarithm may be off by one step at powers of two.
-        if frac > -64 && largest * f64::from(frac).exp2() >= bound {
-            frac -= 1;
-        }
-        Self { bits, frac, signed }
+        Self { bits, frac: longest(top as f64 + 0.5, largest), signed }
+    }
+
+    /// The signed format of the finest step at which neither of two extremes saturates. The lowest code of two's
+    /// complement has no opposite, so that a negative extreme may reach one step further.
+    pub fn spanning(bits: u8, lowest: f32, highest: f32) -> Self {
+        let (low, top) = scalar::range(bits, true);
+        let below = (lowest < 0.0).then(|| longest(-low as f64 + 0.5, -lowest));
+        let above = (highest > 0.0).then(|| longest(top as f64 + 0.5, highest));
+        let frac = below.into_iter().chain(above).min();
+        frac.map_or_else(|| Self::covering(bits, true, 0.0), |frac| Self { bits, frac, signed: true })
     }
 
     /// Formats worth trying for numbers of which `largest` is the greatest magnitude: the [covering](Self::covering) one
@@ -90,6 +93,14 @@ impl Fixed {
     }
 }
 
+/// The largest fractional length at which a magnitude stays below `bound` steps.
+fn longest(bound: f64, magnitude: f32) -> i8 {
+    let magnitude = if magnitude.is_finite() && magnitude > 0.0 { f64::from(magnitude) } else { 1.0 };
+    let frac = ((bound / magnitude).log2().floor()).clamp(-64.0, 64.0) as i8;
+    // The logarithm may be off by one step at powers of two.
+    if frac > -64 && magnitude * f64::from(frac).exp2() >= bound { frac - 1 } else { frac }
+}
+
 impl fmt::Display for Fixed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{}{}.{}", if self.signed { "s" } else { "u" }, self.bits, self.frac))
@@ -110,6 +121,23 @@ mod tests {
                 assert!(fits(format.frac), "{bits} {largest}");
                 assert!(format.frac == 64 || !fits(format.frac + 1), "{bits} {largest} {format}");
             }
+        }
+    }
+
+    #[test]
+    fn what_has_codes_of_a_width_keeps_them() {
+        for bits in 2..=16 {
+            for frac in [-3, 0, 9] {
+                let format = Fixed::new(bits, frac).unwrap();
+                let (low, top) = format.range();
+                for (low, top) in [(low, top), (low, 0), (0, top), (low, top / 2), (low / 2 - 1, top)] {
+                    let [a, b] = [low, top].map(|q| format.value(q as i16));
+                    let found = Fixed::spanning(bits, a, b);
+                    assert!(found.frac >= frac, "{bits} {frac}: {found}");
+                    assert!([a, b].iter().all(|&x| found.value(found.quantize(x)) == x), "{bits} {frac}: {found}");
+                }
+            }
+            assert_eq!(Fixed::spanning(bits, 0.0, 0.0), Fixed::covering(bits, true, 0.0));
         }
     }
 

@@ -24,7 +24,8 @@ pub(super) fn quantize(net: &mut Net, options: &Options) -> Result<Vec<Option<Lo
 
 fn quantize_layer(weights: &mut Weights, bits: u8, range: Range) -> Loss {
     let numbers = Numbers::of(weights);
-    let widest = Fixed::covering(bits, true, numbers.largest());
+    let [lowest, highest] = numbers.extremes();
+    let widest = Fixed::spanning(bits, lowest, highest);
     let format = match range {
         Range::Max => widest,
         // One large, rare weight counts for more in the outputs than its square says; with some bits it need not saturate.
@@ -83,10 +84,12 @@ impl<'a> Numbers<'a> {
         }
     }
 
-    fn largest(&self) -> f32 {
+    /// The lowest and the highest, zero included.
+    fn extremes(&self) -> [f32; 2] {
+        let wider = |[low, high]: [f32; 2], x: f32| [low.min(x), high.max(x)];
         match self {
-            Self::Plain(w) => w.iter().fold(0.0, |m, x| m.max(x.abs())),
-            Self::Counted(c) => c.iter().fold(0.0, |m, (x, _)| m.max(x.abs())),
+            Self::Plain(w) => w.iter().fold([0.0; 2], |m, &x| wider(m, x)),
+            Self::Counted(c) => c.iter().fold([0.0; 2], |m, &(x, _)| wider(m, x)),
         }
     }
 
