@@ -73,9 +73,10 @@ fn cost(name: &str, head: &Head<'_>, chunk: usize) -> Result<Cost, Error> {
     for (tile, scheme, reader) in &head.tiles {
         match scheme.codec {
             Codec::Levels { decode, .. } => {
-                for level in decode(tile, book.as_ref(), reader.clone(), Some(&mut bits))? {
-                    *counts.entry(level).or_default() += 1;
-                }
+                decode(tile, book.as_ref(), reader.clone(), Some(&mut bits), &mut |levels| {
+                    levels.iter().for_each(|level| *counts.entry(*level).or_default() += 1);
+                    Ok(())
+                })?;
             }
             Codec::Floats { decode, .. } => {
                 decode(tile, reader.clone(), Some(&mut bits))?;

@@ -216,6 +216,9 @@ fn tiles<'a>(reader: &mut Reader<'a>, dims: [usize; 4]) -> Result<Vec<(Tile, &'s
     Ok(tiles)
 }
 
+/// The most weights of a tile for which room is made at once; a forged one may claim any number.
+pub(crate) const EXPECTED: usize = 1 << 20;
+
 impl Head<'_> {
     /// What turns levels into indices, if there is a codebook.
     pub fn ranked(&self) -> Option<(Ranks, Book)> {
@@ -226,39 +229,61 @@ impl Head<'_> {
         Some((ranks, book))
     }
 
-    /// The weights of one tile. `ranked` is [`Self::ranked`].
-    pub fn tile(&self, tile: usize, ranked: Option<&(Ranks, Book)>) -> Result<Part, Error> {
+    /// No weights, of the kind that the layer has.
+    pub fn nothing(&self) -> Values {
+        match &self.form {
+            Form::Dense(_) => Values::Floats(Vec::new()),
+            Form::Coded { .. } => Values::Index(Vec::new()),
+            Form::Fixed { .. } => Values::Codes(Vec::new()),
+        }
+    }
+
+    /// Appends the weights of one tile to those of the layer's kind, some at a time; `more` is told each time. Room is
+    /// made for so many at once. `ranked` is [`Self::ranked`].
+    pub fn tile(
+        &self,
+        tile: usize,
+        ranked: Option<&(Ranks, Book)>,
+        room: usize,
+        values: &mut Values,
+        more: &mut dyn FnMut(&mut Values) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let (tile, scheme, reader) = &self.tiles[tile];
-        let levels = |book: Option<&Book>| match scheme.codec {
-            Codec::Levels { decode, .. } => decode(tile, book, reader.clone(), None),
-            Codec::Floats { .. } => Err(reader.malformed(format!("the scheme {} is for floats", scheme.name))),
-        };
-        let values = match (&self.form, ranked, scheme.codec) {
-            (Form::Dense(_), _, Codec::Floats { decode, .. }) => Values::Floats(decode(tile, reader.clone(), None)?),
-            (Form::Dense(_), ..) => {
-                return Err(reader.malformed(format!("the scheme {} is not for floats", scheme.name)));
+        values.reserve(tile.len().min(room).min(EXPECTED));
+        match scheme.codec {
+            Codec::Floats { decode, .. } => {
+                let Values::Floats(w) = values else {
+                    return Err(reader.malformed(format!("the scheme {} is for floats", scheme.name)));
+                };
+                w.append(&mut decode(tile, reader.clone(), None)?);
+                more(values)
             }
-            (_, Some((ranks, book)), _) => {
-                let mut index = Vec::new();
-                located(ranks.indices(&levels(Some(book))?, &mut index), reader)?;
-                Values::Index(index)
+            Codec::Levels { decode, .. } => {
+                decode(tile, ranked.map(|(_, book)| book), reader.clone(), None, &mut |levels| {
+                    let taken = match (&mut *values, ranked) {
+                        (Values::Index(index), Some((ranks, _))) => ranks.indices(levels, index),
+                        (Values::Codes(q), _) => levels_to_codes(levels, q),
+                        _ => Err(format!("the scheme {} is not for floats", scheme.name)),
+                    };
+                    located(taken, reader)?;
+                    more(values)
+                })
             }
-            _ => {
-                let mut q = Vec::new();
-                located(levels_to_codes(&levels(None)?, &mut q), reader)?;
-                Values::Codes(q)
-            }
-        };
-        Ok(Part::new(values))
+        }
+    }
+
+    /// Refuses a number of weights that are not zero which is not the one in the file.
+    pub fn check_nonzero(&self, found: usize) -> Result<(), Error> {
+        if crate::bytes::wide(found) == self.nonzero {
+            return Ok(());
+        }
+        let message = format!("{found} weights are not zero, but the file says {}", self.nonzero);
+        Err(self.end.malformed(message))
     }
 
     /// The layer of all its tiles' weights and its node.
     pub fn finish(self, all: Option<Part>) -> Result<(usize, Weights), Error> {
-        let found = all.as_ref().map_or(0, Part::nonzero);
-        if crate::bytes::wide(found) != self.nonzero {
-            let message = format!("{found} weights are not zero, but the file says {}", self.nonzero);
-            return Err(self.end.malformed(message));
-        }
+        self.check_nonzero(all.as_ref().map_or(0, Part::nonzero))?;
         // Without tiles there are no weights, which the form has already.
         let mut form = self.form;
         if let Some(all) = all {

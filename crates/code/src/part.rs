@@ -24,6 +24,35 @@ pub(crate) enum Values {
     Codes(Vec<i16>),
 }
 
+impl Values {
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, more: usize) {
+        match self {
+            Self::Floats(w) => w.reserve(more),
+            Self::Index(index) => index.reserve(more),
+            Self::Codes(q) => q.reserve(more),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Floats(w) => w.len(),
+            Self::Index(index) => index.len(),
+            Self::Codes(q) => q.len(),
+        }
+    }
+
+    /// The first of them, taken off.
+    pub fn take(&mut self, count: usize) -> Self {
+        match self {
+            Self::Floats(w) => Self::Floats(w.drain(..count).collect()),
+            Self::Index(index) => Self::Index(index.drain(..count).collect()),
+            Self::Codes(q) => Self::Codes(q.drain(..count).collect()),
+        }
+    }
+}
+
 impl Part {
     /// Of these weights.
     pub fn new(values: Values) -> Self {

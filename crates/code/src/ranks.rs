@@ -65,7 +65,6 @@ impl Ranks {
     /// # Errors
     /// A level that no centroid has, as a message without a place.
     pub fn indices(&self, levels: &[i32], out: &mut Vec<u16>) -> Result<(), String> {
-        out.reserve(levels.len());
         for &level in levels {
             let at = isize::try_from(level).ok().and_then(|n| self.low.checked_add_signed(n));
             match at.and_then(|at| self.indices.get(at)) {
@@ -87,7 +86,6 @@ pub(crate) fn codes_to_levels(codes: &[i16]) -> Vec<i32> {
 /// # Errors
 /// As [`Ranks::indices`].
 pub(crate) fn levels_to_codes(levels: &[i32], out: &mut Vec<i16>) -> Result<(), String> {
-    out.reserve(levels.len());
     for &level in levels {
         out.push(i16::try_from(level).map_err(|_| format!("the code {level} is not one of 16 bits"))?);
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-use synapress_model::{Centroids, Fixed, Form, Net, NodeId, Source, Weights};
+use synapress_model::{Centroids, Fixed, Form, Net, NodeId, Source, Taker, Weights};
 
 use crate::bytes::Reader;
 use crate::container;
@@ -78,6 +78,15 @@ impl Stored {
     /// # Errors
     /// As [`decode`](crate::decode); they name the layer.
     pub fn decode(&self, id: NodeId) -> Result<Option<Weights>, Error> {
+        let Some(layer) = self.layer(id)? else { return Ok(None) };
+        let mut decoded = join::weights(vec![layer])?;
+        let Some((_, weights)) = decoded.pop() else { return Ok(None) };
+        self.net.verify_layer(id, Some(&weights))?;
+        Ok(Some(weights))
+    }
+
+    /// A node's weights, not decoded yet.
+    fn layer(&self, id: NodeId) -> Result<Option<CodedLayer<'_>>, Error> {
         let Some(Some(layer)) = self.layers.get(id) else { return Ok(None) };
         let name = &self.net.graph.node(id).name;
         let base = crate::bytes::wide(layer.at.start);
@@ -86,11 +95,12 @@ impl Stored {
             self.net.graph.weight_shape(id).ok_or_else(|| at.malformed("the layer takes no weights"))
         };
         let head = layer::head(reader, shape).map_err(|e| in_layer(e, name))?;
-        let mut decoded = join::weights(vec![CodedLayer::new(name.clone(), head)])?;
-        let Some((_, weights)) = decoded.pop() else { return Ok(None) };
-        self.net.verify_layer(id, Some(&weights))?;
-        Ok(Some(weights))
+        Ok(Some(CodedLayer::new(name.clone(), head)))
     }
+}
+
+fn fault(e: Error) -> synapress_model::Error {
+    synapress_model::Error::new(synapress_model::ErrorKind::Weights, e.to_string())
 }
 
 impl Source for Stored {
@@ -103,7 +113,24 @@ impl Source for Stored {
     }
 
     fn weights(&self, id: NodeId) -> Result<Option<Weights>, synapress_model::Error> {
-        let fault = |e: Error| synapress_model::Error::new(synapress_model::ErrorKind::Weights, e.to_string());
         self.decode(id).map_err(fault)
+    }
+
+    fn pieces(&self, id: NodeId, rows: usize, take: &mut Taker<'_>) -> Result<(), synapress_model::Error> {
+        let Some(layer) = self.layer(id).map_err(fault)? else { return Ok(()) };
+        // What `take` says is told as it is.
+        let mut refused = None;
+        let done = layer.pieces(rows, &mut |first, form| {
+            let weights = layer.rows_of(first, form);
+            self.net.verify_rows(id, &weights)?;
+            take(first, weights).map_err(|e| {
+                refused = Some(e.clone());
+                Error::from(e)
+            })
+        });
+        match refused {
+            Some(refused) => Err(refused),
+            None => done.map_err(fault),
+        }
     }
 }

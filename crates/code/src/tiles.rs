@@ -3,13 +3,13 @@
 
 use std::ops::Range;
 
-use synapress_model::{Form, Weights};
+use synapress_model::{Bias, Form, Weights};
 
 use crate::error::Error;
-use crate::layer::Head;
+use crate::layer::{EXPECTED, Head};
 use crate::net::{Parts, in_layer};
 use crate::options::Limits;
-use crate::part::Part;
+use crate::part::{Part, Values};
 use crate::ranks::Ranks;
 use crate::schemes::Book;
 
@@ -94,9 +94,55 @@ impl<'a> CodedLayer<'a> {
         Ok(form)
     }
 
+    /// Gives all weights in their order, `rows` outputs at a time and fewer at the end, with the layer's codebook or format,
+    /// and the first of these outputs. Beside the file no more weights are in memory than that, and what is decoded at once.
+    ///
+    /// # Errors
+    /// As [`Self::tile`], and whatever `take` says.
+    pub fn pieces(&self, rows: usize, take: &mut dyn FnMut(usize, Form) -> Result<(), Error>) -> Result<(), Error> {
+        let row = self.head.dims[1..].iter().fold(1usize, |n, &d| n.saturating_mul(d)).max(1);
+        let rows = rows.clamp(1, self.head.dims[0].max(1));
+        let (mut values, mut first, mut nonzero) = (self.head.nothing(), 0, 0);
+        let mut give = |values: Values, nonzero: &mut usize| {
+            let count = values.len() / row;
+            let part = Part::new(values);
+            *nonzero += part.nonzero();
+            let mut form = self.head.form.clone();
+            part.fill(&mut form);
+            take(first, form)?;
+            first += count;
+            Ok::<(), Error>(())
+        };
+        let piece = rows.saturating_mul(row);
+        for tile in 0..self.tiles() {
+            self.head.tile(tile, self.ranked.as_ref(), piece, &mut values, &mut |values| {
+                while values.len() >= piece {
+                    give(values.take(piece), &mut nonzero)?;
+                }
+                Ok(())
+            })?;
+        }
+        if values.len() > 0 {
+            give(values, &mut nonzero)?;
+        }
+        self.head.check_nonzero(nonzero)
+    }
+
+    /// The weights of some outputs, the first of which is given, with their share of the bias.
+    pub(crate) fn rows_of(&self, first: usize, form: Form) -> Weights {
+        let [_, inputs, height, width] = self.head.dims;
+        let mut weights = Weights { dims: [0, inputs, height, width], form, bias: Bias::None };
+        let rows = weights.len() / (inputs * height * width).max(1);
+        weights.dims[0] = rows;
+        weights.bias = self.head.bias.part(first..first + rows);
+        weights
+    }
+
     /// The weights of a tile, to be joined with others.
     pub(crate) fn part(&self, tile: usize) -> Result<Part, Error> {
-        self.head.tile(tile, self.ranked.as_ref()).map_err(|e| in_layer(e, &self.name))
+        let mut values = self.head.nothing();
+        let decoded = self.head.tile(tile, self.ranked.as_ref(), EXPECTED, &mut values, &mut |_| Ok(()));
+        decoded.map_err(|e| in_layer(e, &self.name)).map(|()| Part::new(values))
     }
 
     /// The layer of all its tiles' weights, and its node.

@@ -27,6 +27,6 @@ pub use layer::{Backward, Float, Forward, IntegerForward, Kind, Layer, Mode};
 pub use linear::Linear;
 pub use net::{Integers, Net};
 pub use shape::Shape;
-pub use source::Source;
+pub use source::{Source, Taker};
 pub use structure::Structure;
 pub use weights::{Bias, Centroids, Form, WeightShape, Weights};

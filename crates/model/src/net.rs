@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
 use crate::graph::{Graph, NodeId};
 use crate::linear;
-use crate::weights::Weights;
+use crate::weights::{WeightShape, Weights};
 
 /// What integer execution needs besides integer weights.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,9 +87,26 @@ impl Net {
     /// # Errors
     /// As [`Net::verify`].
     pub fn verify_layer(&self, id: NodeId, weights: Option<&Weights>) -> Result<(), Error> {
+        self.verify_shaped(id, self.graph.weight_shape(id), weights)
+    }
+
+    /// As [`Net::verify_layer`] for weights of some of the layer's outputs.
+    ///
+    /// # Errors
+    /// As [`Net::verify`].
+    pub fn verify_rows(&self, id: NodeId, weights: &Weights) -> Result<(), Error> {
+        let [outputs, ..] = weights.dims;
+        let shape = self.graph.weight_shape(id).map(|shape| {
+            let [all, inputs, height, width] = shape.dims;
+            WeightShape { dims: [outputs.min(all), inputs, height, width], ..shape }
+        });
+        self.verify_shaped(id, shape, Some(weights))
+    }
+
+    fn verify_shaped(&self, id: NodeId, shape: Option<WeightShape>, weights: Option<&Weights>) -> Result<(), Error> {
         let node = self.graph.node(id);
         let at = |e: Error| e.at_layer(&node.name);
-        match (self.graph.weight_shape(id), weights) {
+        match (shape, weights) {
             (None, None) => {}
             (Some(shape), Some(weights)) => weights.check(&shape).map_err(at)?,
             (Some(_), None) => {

@@ -8,6 +8,9 @@ use crate::graph::NodeId;
 use crate::net::Net;
 use crate::weights::Weights;
 
+/// What takes the weights of some outputs, which begin at a given one.
+pub type Taker<'a> = dyn FnMut(usize, Weights) -> Result<(), Error> + 'a;
+
 /// A network whose weights lie elsewhere.
 pub trait Source: Debug + Send + Sync {
     /// The network without its weights.
@@ -21,4 +24,11 @@ pub trait Source: Debug + Send + Sync {
     /// # Errors
     /// When they cannot be read.
     fn weights(&self, id: NodeId) -> Result<Option<Weights>, Error>;
+
+    /// A node's weights and bias, `rows` outputs at a time and fewer at the end, each with its first output. Nothing
+    /// for a node without any.
+    ///
+    /// # Errors
+    /// When they cannot be read, and what `take` says.
+    fn pieces(&self, id: NodeId, rows: usize, take: &mut Taker<'_>) -> Result<(), Error>;
 }

@@ -1,6 +1,7 @@
 //! Weights of a layer at any stage of compression.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
@@ -130,6 +131,16 @@ impl Bias {
     /// Whether there is no value.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The values of some outputs; none for outputs that it has no value for.
+    #[must_use]
+    pub fn part(&self, outputs: Range<usize>) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::Float(b) => Self::Float(b.get(outputs).unwrap_or_default().to_vec()),
+            Self::Fixed { q, frac } => Self::Fixed { q: q.get(outputs).unwrap_or_default().to_vec(), frac: *frac },
+        }
     }
 
     /// The values as numbers; empty for none.

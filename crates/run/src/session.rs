@@ -5,6 +5,7 @@
 //! Only a softmax at the end is floating point.
 
 mod definition;
+mod late;
 mod linear;
 mod memory;
 mod plan;

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 #[cfg(not(target_family = "wasm"))]
 use proptest::prelude::*;
-use synapress_code::{Limits, Options, decode, encode};
+use rand::Rng;
+use synapress_code::{Effort, Limits, Options, Stored, decode, encode};
 use synapress_kernels::integer::Kernel;
-use synapress_model::layers::{Convolution, Input, LAYERS, Softmax};
-use synapress_model::{Bias, Error, ErrorKind, Fixed, Form, Graph, Integers, Net, NodeId, Shape, Source, Weights};
+use synapress_model::layers::{Convolution, InnerProduct, Input, LAYERS, Softmax};
+use synapress_model::{Bias, Centroids, ErrorKind, Fixed, Form, Graph, Integers, Net, Shape, Weights};
 use synapress_run::{Session, definition};
 
 /// The scores of a network by its definition.
@@ -23,31 +24,10 @@ fn expected(net: &Net, image: &[f32]) -> Vec<i16> {
     definition(net, image).unwrap().swap_remove(scores)
 }
 
-/// A network whose weights come one layer at a time.
-#[derive(Debug)]
-struct Apart {
-    whole: Net,
-    without: Net,
-}
-
-impl Source for Apart {
-    fn net(&self) -> &Net {
-        &self.without
-    }
-
-    fn format(&self, id: NodeId) -> Option<Fixed> {
-        Some(self.whole.weights[id].as_ref()?.codes()?.1)
-    }
-
-    fn weights(&self, id: NodeId) -> Result<Option<Weights>, Error> {
-        Ok(self.whole.weights[id].clone())
-    }
-}
-
 /// Sessions of a network, however its weights come.
 fn sessions(net: &Net, kernel: Kernel) -> Vec<Session> {
-    let without = Net { weights: vec![None; net.weights.len()], ..net.clone() };
-    let source = Arc::new(Apart { whole: net.clone(), without });
+    let bytes = encode(net, &Options { effort: Effort::Quick }).unwrap();
+    let source = Arc::new(Stored::new(bytes, &Limits::default()).unwrap());
     vec![
         Session::with_kernel(net, kernel).unwrap(),
         Session::consume(net.clone(), kernel).unwrap().with_threads(if kernel == Kernel::best() { 3 } else { 1 }),
@@ -84,6 +64,33 @@ proptest! {
         if let Ok(net) = common::network(seed, layers) {
             check(&net, seed ^ 1);
         }
+    }
+}
+
+/// Layers of over a hundred thousand weights are decoded in pieces, of several tiles too, and some of whose sums 32 bits do
+/// not hold.
+#[test]
+fn large_layers_in_pieces_give_the_same() {
+    let mut graph = Graph::new();
+    let data = graph.add("data", Input { shape: Shape::new(66, 5, 6).unwrap() }, &[]).unwrap();
+    let conv = graph.add("conv", Convolution::square(237, 3, 1, 1), &[data]).unwrap();
+    graph.add("fc", InnerProduct { outputs: 150, bias: true }, &[conv]).unwrap();
+    let mut random = common::generator(5);
+    for (bits, width) in [(8, 8), (8, 16), (16, 16)] {
+        let format = Fixed::new(bits, 11).unwrap();
+        let (low, high) = format.range();
+        let mut code = || random.random_range(low as i16..=high as i16);
+        let table = [0].into_iter().chain((0..40).map(|_| code())).collect();
+        let index = (0..237 * 66 * 9).map(|i| if i % 3 == 0 { (i / 3 % 41) as u16 } else { 0 }).collect();
+        let conv = Form::Coded { centroids: Centroids::Fixed { q: table, format }, index };
+        let fc = Form::Fixed { q: (0..150 * 237 * 30).map(|_| code()).collect(), format };
+        let bias = |n| Bias::Fixed { q: (0..n).map(|i| i * 100 - 7000).collect(), frac: 12 };
+        let weights = [(conv, [237, 66, 3, 3]), (fc, [150, 237 * 30, 1, 1])];
+        let weights = weights.map(|(form, dims)| Some(Weights { dims, form, bias: bias(dims[0] as i32) }));
+        let outputs = [4, 2, -2].map(|frac| Fixed::new(width, frac).unwrap()).to_vec();
+        let integers = Some(Integers { outputs, tables: vec![Vec::new(); 3] });
+        let weights = [None].into_iter().chain(weights).collect();
+        check(&Net { name: String::new(), graph: graph.clone(), weights, integers, ..Net::default() }, 3);
     }
 }
 

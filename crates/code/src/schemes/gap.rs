@@ -2,7 +2,7 @@
 //! Deep Compression, section 2). A gap too long for its width is bridged by entries of level zero. The widths are
 //! those that make the tile smallest; a gap of no bits is the plain fixed-width code of every level.
 
-use super::{Book, Codec, Levels, Scheme, Tile};
+use super::{Book, Codec, Levels, STRIDE, Scheme, Sink, Tile};
 use crate::bits::{BitReader, BitWriter, packed_len};
 use crate::bytes::{Reader, bit_length, count, place, put_varint, wide};
 use crate::coder::{Bits, Part};
@@ -73,7 +73,13 @@ fn encode(_: &Tile, levels: &Levels<'_>) -> Option<Vec<u8>> {
     Some(bits.finish())
 }
 
-fn decode(tile: &Tile, _: Option<&Book>, mut reader: Reader<'_>, spent: Option<&mut Bits>) -> Result<Vec<i32>, Error> {
+fn decode(
+    tile: &Tile,
+    _: Option<&Book>,
+    mut reader: Reader<'_>,
+    spent: Option<&mut Bits>,
+    sink: &mut Sink<'_>,
+) -> Result<(), Error> {
     let mut header = |what: &str, most: u64| match reader.varint()? {
         n if n <= most => Ok(u32::try_from(n).unwrap_or(u32::MAX)),
         n => Err(reader.malformed(format!("the {what} is {n}, not at most {most}"))),
@@ -85,20 +91,25 @@ fn decode(tile: &Tile, _: Option<&Book>, mut reader: Reader<'_>, spent: Option<&
     if packed_len(wide(tile.len() >> gap), gap + width) > wide(reader.left()) {
         return Err(reader.fault(ErrorKind::Truncated, "the entries are too few for the weights"));
     }
-    let mut values = Vec::new();
+    let (mut values, mut left) = (Vec::new(), tile.len());
     let (mut bits, mut entries) = (BitReader::new(&mut reader), 0);
-    while values.len() < tile.len() {
+    while left > 0 {
         let (zeros, level) = (place(bits.get(gap)?), bits.get(width)?);
         entries += 1;
-        if zeros >= tile.len() - values.len() {
+        if zeros >= left {
             return Err(reader.malformed("a gap leads beyond the last weight"));
         }
+        left -= zeros + 1;
         values.resize(values.len() + zeros, 0);
         values.push(match level {
             n if n <= high => n.cast_signed(),
             n if n - high <= low => -(n - high).cast_signed(),
             n => return Err(reader.malformed(format!("{n} stands for no level"))),
         });
+        if values.len() >= STRIDE || left == 0 {
+            sink(&values)?;
+            values.clear();
+        }
     }
     bits.finish()?;
     reader.finish()?;
@@ -109,5 +120,5 @@ fn decode(tile: &Tile, _: Option<&Book>, mut reader: Reader<'_>, spent: Option<&
         spent.add(Part::Sign, f64::from(sign) * count(entries));
         spent.add(Part::Magnitude, f64::from(width - sign) * count(entries));
     }
-    Ok(values)
+    Ok(())
 }

@@ -47,13 +47,19 @@ pub(crate) struct Levels<'a> {
     pub book: Option<&'a Book>,
 }
 
+/// What takes the levels of a tile in their order, some at a time.
+pub(crate) type Sink<'a> = dyn FnMut(&[i32]) -> Result<(), Error> + 'a;
+
+/// Levels that decoders give at a time, more or less.
+const STRIDE: usize = 4096;
+
 /// From the bytes of a tile to its levels, and what they cost.
-type LevelDecoder = fn(&Tile, Option<&Book>, Reader<'_>, Option<&mut Bits>) -> Result<Vec<i32>, Error>;
+type LevelDecoder = fn(&Tile, Option<&Book>, Reader<'_>, Option<&mut Bits>, &mut Sink<'_>) -> Result<(), Error>;
 
 /// From the bytes of a tile to its floats, and what they cost.
 type FloatDecoder = fn(&Tile, Reader<'_>, Option<&mut Bits>) -> Result<Vec<f32>, Error>;
 
-/// The two directions of a scheme. Decoders return exactly as many weights as the tile has, grow as they read, and
+/// The two directions of a scheme. Decoders give exactly as many weights as the tile has, as they read, and
 /// never beyond 2^14 weights for each byte read. Where they are given bits they add what each part of a weight cost; what
 /// the tile takes beyond that is its header and the ends of codes.
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +115,16 @@ mod tests {
         }
     }
 
+    /// All levels that a decoder gives.
+    fn all(decode: impl FnOnce(&mut Sink<'_>) -> Result<(), Error>) -> Result<Vec<i32>, Error> {
+        let mut levels = Vec::new();
+        decode(&mut |some| {
+            levels.extend_from_slice(some);
+            Ok(())
+        })?;
+        Ok(levels)
+    }
+
     fn tile() -> impl Strategy<Value = Tile> {
         (0usize..5, 0usize..6, 0usize..4, 0usize..4).prop_map(|(rows, c, h, w)| Tile { rows, row: [c, h, w] })
     }
@@ -141,16 +157,19 @@ mod tests {
             for scheme in SCHEMES {
                 let Codec::Levels { encode, decode } = scheme.codec else { continue };
                 let Some(bytes) = encode(&tile, &Levels { values: &values, book }) else { continue };
-                let back = decode(&tile, book, Reader::new(&bytes, 0, "test"), None).unwrap();
+                let decode = |bytes: &[u8], bits: Option<&mut Bits>| {
+                    all(|sink| decode(&tile, book, Reader::new(bytes, 0, "test"), bits, sink))
+                };
+                let back = decode(&bytes, None).unwrap();
                 prop_assert_eq!(&back, &values, "{}", scheme.name);
                 let mut bits = Bits::default();
-                prop_assert_eq!(decode(&tile, book, Reader::new(&bytes, 0, "test"), Some(&mut bits)).unwrap(), back);
+                prop_assert_eq!(decode(&bytes, Some(&mut bits)).unwrap(), back);
                 // The header has 42 bytes at most; the code of near nothing may end before its last bits.
                 let spent = (bits.significance + bits.sign + bits.magnitude) / 8.0;
                 let len = crate::bytes::count(bytes.len());
                 prop_assert!(spent < len + 1.0 && len < spent + 45.0, "{}: {spent} of {len}", scheme.name);
                 if !bytes.is_empty() {
-                    let _ = decode(&tile, book, Reader::new(&bytes[..bytes.len() / 2], 0, "test"), None);
+                    let _ = decode(&bytes[..bytes.len() / 2], None);
                 }
             }
         }
@@ -172,7 +191,9 @@ mod tests {
             for scheme in SCHEMES {
                 let reader = Reader::new(&bytes, 0, "test");
                 let len = match scheme.codec {
-                    Codec::Levels { decode, .. } => decode(&tile, Some(&book), reader, None).map(|v| v.len()),
+                    Codec::Levels { decode, .. } => {
+                        all(|sink| decode(&tile, Some(&book), reader, None, sink)).map(|v| v.len())
+                    }
                     Codec::Floats { decode, .. } => decode(&tile, reader, None).map(|v| v.len()),
                 };
                 prop_assert!(len.is_err() || len == Ok(tile.len()), "{}", scheme.name);
@@ -190,7 +211,8 @@ mod tests {
                 let reader = Reader::new(&bytes, 0, "test");
                 match scheme.codec {
                     Codec::Levels { decode, .. } => {
-                        assert!(decode(&tile, None, reader, None).is_err(), "{}", scheme.name)
+                        let levels = all(|sink| decode(&tile, None, reader, None, sink));
+                        assert!(levels.is_err(), "{}", scheme.name)
                     }
                     Codec::Floats { decode, .. } => assert!(decode(&tile, reader, None).is_err(), "{}", scheme.name),
                 }

@@ -41,25 +41,28 @@ fn encode(tile: &Tile, values: &[f32]) -> Vec<u8> {
 
 fn decode(tile: &Tile, mut reader: Reader<'_>, mut spent: Option<&mut Bits>) -> Result<Vec<f32>, Error> {
     let len = reader.count("bytes of exponents", 1)?;
-    let levels = range::decode::<Models>(tile, None, reader.part(len)?, spent.as_deref_mut())?;
+    let (exponents, kept) = (reader.part(len)?, reader.left() / 3);
+    let mut values = Vec::new();
+    range::decode::<Models>(tile, None, exponents, spent.as_deref_mut(), &mut |levels| {
+        values.reserve(levels.len());
+        for &level in levels {
+            let exponent = match u8::try_from(level - 1) {
+                Ok(exponent) => u32::from(exponent),
+                Err(_) if level == 0 => {
+                    values.push(0.0);
+                    continue;
+                }
+                Err(_) => return Err(reader.malformed(format!("{} is no exponent", level - 1))),
+            };
+            let [a, b, c] = reader.array()?;
+            let low = u32::from_le_bytes([a, b, c, 0]);
+            values.push(f32::from_bits(low & 0x7f_ffff | exponent << 23 | low >> 23 << 31));
+        }
+        Ok(())
+    })?;
     if let Some(spent) = spent {
-        let kept = reader.left() / 3;
         spent.add(Part::Sign, count(kept));
         spent.add(Part::Magnitude, 23.0 * count(kept));
-    }
-    let mut values = Vec::with_capacity(levels.len());
-    for level in levels {
-        let exponent = match u8::try_from(level - 1) {
-            Ok(exponent) => u32::from(exponent),
-            Err(_) if level == 0 => {
-                values.push(0.0);
-                continue;
-            }
-            Err(_) => return Err(reader.malformed(format!("{} is no exponent", level - 1))),
-        };
-        let [a, b, c] = reader.array()?;
-        let low = u32::from_le_bytes([a, b, c, 0]);
-        values.push(f32::from_bits(low & 0x7f_ffff | exponent << 23 | low >> 23 << 31));
     }
     reader.finish()?;
     Ok(values)

@@ -1,7 +1,5 @@
 //! One step of a session: what is prepared for it, and how it runs.
 
-use std::sync::Arc;
-
 use synapress_kernels::blocked::pooling::{Windows, largest, means};
 use synapress_kernels::blocked::{Buffer, Cell, Normalization, Place, Stage, Team};
 use synapress_kernels::integer::Kernel;
@@ -9,8 +7,9 @@ use synapress_kernels::scalar::round_shift;
 use synapress_model::layer::front;
 use synapress_model::layers::multiplier;
 use synapress_model::linear::IntegerWeights;
-use synapress_model::{Error, Fixed, Graph, IntegerForward, NodeId, Shape, Source};
+use synapress_model::{Error, Fixed, Graph, IntegerForward, NodeId, Shape};
 
+use super::late::Late;
 use super::linear::Product;
 use super::plan::{Plan, Planned, Way, stage};
 use super::planar;
@@ -43,8 +42,9 @@ pub(super) struct Map {
     pub place: Place,
 }
 
+/// What a step does.
 #[derive(Debug)]
-enum Work {
+pub(super) enum Work {
     Product(Box<Product>),
     Largest(Kernel, Windows),
     Mean(Windows, Stage),
@@ -54,35 +54,21 @@ enum Work {
     Late(Box<Late>),
 }
 
-/// Work that is prepared when it is due, and where its weights lie until then.
-#[derive(Debug)]
-struct Late {
-    recipe: Recipe,
-    source: Arc<dyn Source>,
-}
-
-impl Late {
-    fn work(&self, graph: &Graph) -> Result<Work, Error> {
-        let weights = self.source.weights(self.recipe.planned.node)?;
-        Ok(self.recipe.work(graph, weights.map(IntegerWeights::consume).transpose()?))
-    }
-}
-
 /// What a step's work is prepared from.
 #[derive(Clone, Debug)]
 pub(super) struct Recipe {
-    kernel: Kernel,
-    planned: Planned,
-    places: Vec<Place>,
-    output: Place,
-    input_formats: Vec<Fixed>,
-    output_format: Fixed,
+    pub kernel: Kernel,
+    pub planned: Planned,
+    pub places: Vec<Place>,
+    pub output: Place,
+    pub input_formats: Vec<Fixed>,
+    pub output_format: Fixed,
     table: Vec<i16>,
 }
 
 /// A layer as it defines itself, on codes `(C, H, W)`.
 #[derive(Debug)]
-struct Definition {
+pub(super) struct Definition {
     input_shapes: Vec<Shape>,
     input_formats: Vec<Fixed>,
     output_shape: Shape,
@@ -106,7 +92,7 @@ pub(super) struct Scratch {
 
 impl Recipe {
     /// The work, with the layer's weights.
-    fn work(&self, graph: &Graph, weights: Option<IntegerWeights>) -> Work {
+    pub fn work(&self, graph: &Graph, weights: Option<IntegerWeights>) -> Work {
         let (from, to, kernel) = (self.input_formats[0], self.output_format, self.kernel);
         let (input, later) = (self.places[0], &self.planned.later);
         let ready = match (self.planned.way, &weights) {
@@ -192,19 +178,34 @@ impl Step {
 
     /// Runs it on a session's buffers.
     pub fn run(&self, graph: &Graph, buffers: &mut [Buffer], scratch: &mut Scratch, team: &Team) -> Result<(), Error> {
+        let mut own = std::mem::take(&mut buffers[self.output.buffer]);
+        let result = self.run_into(graph, buffers, own.cells_mut(), scratch, team);
+        buffers[self.output.buffer] = own;
+        result
+    }
+
+    fn run_into(
+        &self,
+        graph: &Graph,
+        buffers: &[Buffer],
+        output: &mut [u32],
+        scratch: &mut Scratch,
+        team: &Team,
+    ) -> Result<(), Error> {
+        let (from, to) = (self.inputs[0], &self.output.place);
+        let input = buffers[from.buffer].cells();
         let due;
         let work = match &self.work {
             Work::Late(late) => {
+                if late.run_pieces(input, output, &mut scratch.apart, team)? {
+                    return Ok(());
+                }
                 due = late.work(graph)?;
                 &due
             }
             work => work,
         };
-        let mut own = std::mem::take(&mut buffers[self.output.buffer]);
-        let (from, to) = (self.inputs[0], &self.output.place);
-        let input = buffers[from.buffer].cells();
-        let output = own.cells_mut();
-        let result = match work {
+        match work {
             Work::Product(product) => {
                 product.run([&from.place, to], input, output, &mut scratch.apart, team);
                 Ok(())
@@ -232,9 +233,7 @@ impl Step {
                 done
             }
             Work::Late(_) => unreachable!("work that is due is prepared"),
-        };
-        buffers[self.output.buffer] = own;
-        result
+        }
     }
 }
 

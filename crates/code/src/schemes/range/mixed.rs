@@ -18,7 +18,7 @@ pub(in super::super) const SCHEME: Scheme = Scheme {
     effort: Effort::Max,
     codec: Codec::Levels {
         encode: |tile, levels| Some(encode::<Mixed>(tile, levels)),
-        decode: |tile, book, reader, bits| decode::<Mixed>(tile, book, reader, bits),
+        decode: |tile, book, reader, bits, sink| decode::<Mixed>(tile, book, reader, bits, sink),
     },
 };
 

@@ -9,7 +9,7 @@ mod mixed;
 mod rows;
 mod shape;
 
-use super::{Book, Codec, Levels, Scheme, Tile};
+use super::{Book, Codec, Levels, STRIDE, Scheme, Sink, Tile};
 use crate::bytes::{Reader, put_varint};
 use crate::coder::{Bits, Coder, Costing, Decoder, Encoder};
 use crate::error::{Error, ErrorKind};
@@ -26,7 +26,7 @@ pub(super) const SCHEME: Scheme = Scheme {
     effort: Effort::Fast,
     codec: Codec::Levels {
         encode: |tile, levels| Some(encode::<Models>(tile, levels)),
-        decode: |tile, book, reader, bits| decode::<Models>(tile, book, reader, bits),
+        decode: |tile, book, reader, bits, sink| decode::<Models>(tile, book, reader, bits, sink),
     },
 };
 
@@ -164,13 +164,14 @@ fn encode_with<M: Coded>(tile: &Tile, levels: &Levels<'_>, mut header: Header) -
     coder.finish()
 }
 
-/// The levels of a tile; with `bits`, what they cost is added there.
+/// Gives the levels of a tile; with `bits`, what they cost is added there.
 pub(super) fn decode<M: Coded>(
     tile: &Tile,
     book: Option<&Book>,
     mut reader: Reader<'_>,
     bits: Option<&mut Bits>,
-) -> Result<Vec<i32>, Error> {
+    sink: &mut Sink<'_>,
+) -> Result<(), Error> {
     let mut header = Header::read(&mut reader)?;
     if header.ranked != book.is_some() {
         return Err(reader.malformed("levels are marked as ranks where there is no codebook, or the other way round"));
@@ -179,39 +180,49 @@ pub(super) fn decode<M: Coded>(
     let mut decoder = Decoder::new(reader.rest());
     header.code(&mut decoder);
     let models = M::new(tile, header, book);
-    let (levels, ended) = match bits {
+    let (low, high) = (-header.low.cast_signed(), header.high.cast_signed());
+    let mut checked = |levels: &[i32]| match levels.iter().find(|v| !(low..=high).contains(*v)) {
+        Some(v) => Err(start.malformed(format!("the level {v} is not from {low} to {high}"))),
+        None => sink(levels),
+    };
+    let ended = match bits {
         None => {
             let mut coder = decoder;
-            (all(tile, models, &mut coder, &reader)?, coder.is_at_end())
+            all(tile, models, &mut coder, &reader, &mut checked)?;
+            coder.is_at_end()
         }
         Some(bits) => {
             let mut coder = Costing::new(decoder, bits);
-            (all(tile, models, &mut coder, &reader)?, coder.is_at_end())
+            all(tile, models, &mut coder, &reader, &mut checked)?;
+            coder.is_at_end()
         }
     };
     if !ended {
         return Err(start.malformed("the code goes on after the last weight"));
     }
-    let (low, high) = (-header.low.cast_signed(), header.high.cast_signed());
-    match levels.iter().find(|v| !(low..=high).contains(*v)) {
-        Some(v) => Err(start.malformed(format!("the level {v} is not from {low} to {high}"))),
-        None => Ok(levels),
-    }
+    Ok(())
 }
 
 /// Decodes as many levels as the tile has.
-fn all<M: Coded, C: Coder>(tile: &Tile, mut models: M, coder: &mut C, reader: &Reader<'_>) -> Result<Vec<i32>, Error> {
-    /// Levels between two looks at how far the coder has read.
-    const STRIDE: usize = 4096;
-    // Grows without being copied where the tile is one that an encoder makes; a forged one may claim any size.
-    let mut levels = Vec::with_capacity(tile.len().min(1 << 20));
-    while levels.len() < tile.len() {
-        for _ in 0..STRIDE.min(tile.len() - levels.len()) {
+fn all<M: Coded, C: Coder>(
+    tile: &Tile,
+    mut models: M,
+    coder: &mut C,
+    reader: &Reader<'_>,
+    sink: &mut Sink<'_>,
+) -> Result<(), Error> {
+    let (mut levels, mut left) = (Vec::with_capacity(STRIDE.min(tile.len())), tile.len());
+    while left > 0 {
+        levels.clear();
+        for _ in 0..STRIDE.min(left) {
             levels.push(models.level(coder, 0));
         }
+        left -= levels.len();
+        // Looked at now and then: what is read beyond the end is zeros.
         if coder.is_beyond() {
             return Err(reader.fault(ErrorKind::Truncated, "the code ends before the last weight"));
         }
+        sink(&levels)?;
     }
-    Ok(levels)
+    Ok(())
 }
