@@ -62,42 +62,53 @@ const NEAR: usize = 8 << 10;
 /// Steps of fewer cells are left to vectors.
 const FEWEST: usize = 3;
 
+/// For each group of so many rows its first plane and the first that groups before it have not. The last one begins
+/// earlier rather than end beyond the planes; what it has twice has weight 0 there.
+fn starts(planes: usize, rows: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..planes.div_ceil(rows)).map(move |g| ((g * rows).min(planes - rows), g * rows))
+}
+
 impl Tiles {
-    /// Arranges a layer; `None` where tiles would stay mostly empty.
+    /// How a layer would be arranged; `None` where tiles would stay mostly empty.
     pub fn new(layer: &Layer<'_>) -> Option<Self> {
-        let (place, taps, outputs) = (&layer.input, layer.taps.len(), layer.output.channels);
-        let (planes, each) = (place.planes(), place.cell.channels());
+        let (place, outputs) = (&layer.input, layer.output.channels);
+        let planes = place.planes();
         let groups = planes.div_ceil(SIDE);
         let rows = planes.div_ceil(groups);
         if layer.groups > 1 || rows < FEWEST {
             return None;
         }
-        // The last group begins earlier rather than end beyond the planes; what it has twice has weight 0 there.
-        let starts: Vec<(usize, usize)> = (0..groups).map(|g| ((g * rows).min(planes - rows), g * rows)).collect();
         let together = (NEAR / (planes * 4 * SIDE)).clamp(1, 8) * 2;
         let mut tiles = Self { rows, offsets: Vec::new(), weights: Buffer::default(), outputs, together };
         for [dy, dx] in layer.taps {
             let pixel = (place.lead as isize + dy * place.pitch as isize + dx) as usize;
-            tiles.offsets.extend(starts.iter().map(|(first, _)| (first * place.plane + pixel) as u32));
+            tiles.offsets.extend(starts(planes, rows).map(|(first, _)| (first * place.plane + pixel) as u32));
         }
-        let mut weights = Vec::new();
-        for block in 0..outputs.div_ceil(SIDE) {
+        Some(tiles)
+    }
+
+    /// Arranges the layer's weights.
+    pub fn arrange(&mut self, layer: &Layer<'_>) {
+        let (place, taps) = (&layer.input, layer.taps.len());
+        let (channels, each) = (place.channels, place.cell.channels());
+        self.weights.reserve(self.blocks() * SIDE * self.offsets.len() * self.rows);
+        let mut cells = self.weights.cells_mut().chunks_exact_mut(self.rows);
+        for block in 0..self.outputs.div_ceil(SIDE) {
             for t in 0..taps {
-                for &(first, new) in &starts {
+                for (first, new) in starts(place.planes(), self.rows) {
                     for o in block * SIDE..(block + 1) * SIDE {
-                        weights.extend((first..first + rows).map(|plane| {
-                            u32::from_le_bytes(std::array::from_fn(|c| {
+                        let row = cells.next().expect("there is room for every output of every step");
+                        for (plane, cell) in (first..).zip(row) {
+                            *cell = u32::from_le_bytes(std::array::from_fn(|c| {
                                 let channel = plane * each + c;
-                                let known = o < outputs && plane >= new && channel < place.channels;
-                                if known { layer.weights[(o * place.channels + channel) * taps + t] as u8 } else { 0 }
-                            }))
-                        }));
+                                let known = o < self.outputs && plane >= new && channel < channels;
+                                if known { layer.weights[(o * channels + channel) * taps + t] as u8 } else { 0 }
+                            }));
+                        }
                     }
                 }
             }
         }
-        tiles.weights = Buffer::of(&weights);
-        Some(tiles)
     }
 
     /// Blocks of 16 outputs.

@@ -51,9 +51,4 @@ impl Cells {
         }
         cells
     }
-
-    /// Cells that an output has weights for.
-    pub fn used(&self, output: usize) -> usize {
-        self.weights.iter().filter(|w| w[output] != [0; 4]).count()
-    }
 }

@@ -11,6 +11,7 @@ pub(crate) mod amx;
 mod arm;
 mod cells;
 mod finish;
+mod groups;
 pub mod image;
 mod lanes;
 mod loops;

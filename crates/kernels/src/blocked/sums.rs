@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::cells::Cells;
 use super::finish::Finish;
+use super::groups::{Group, OWN, groups};
 use super::loops::VECTORS;
 use super::place::{Buffer, Cell, Place, SLACK};
 use super::rows::Rows;
@@ -48,8 +49,6 @@ pub struct Sums {
     reach: usize,
     /// Cells of weights.
     work: u64,
-    /// Steps of a vector of positions, those of lists of one's own at their cost.
-    cost: f64,
 }
 
 /// What the lanes of a vector are.
@@ -94,13 +93,6 @@ pub(super) enum Lists {
     Own([Range<usize>; 4]),
 }
 
-/// Outputs of a block whose outputs have lists of their own.
-const OWN: usize = 4;
-
-/// What a step of a list of one's own costs against an output's share of a shared one: activations are loaded for one
-/// output alone. Measured.
-const OWN_COST: f64 = 1.6;
-
 impl Sums {
     /// Arranges a layer; `None` when 32 bits do not hold a sum or a weight does not fit its cell.
     ///
@@ -130,7 +122,6 @@ impl Sums {
             weights: Buffer::default(),
             reach: 0,
             work: 0,
-            cost: 0.0,
         };
         let (mut blocks, mut arranged) = (Vec::new(), Vec::new());
         sums.form = if let Some(rows) = rows {
@@ -139,20 +130,12 @@ impl Sums {
         } else if one {
             sums.add_outputs(layer, &mut blocks, &mut arranged);
             Form::Outputs { blocks }
+        } else if let Some(form) = (kernel.has_tiles() && bytes).then(|| sums.tiles(layer)).flatten() {
+            form
         } else {
             sums.add_positions(layer, &mut blocks, &mut arranged);
             Form::Positions { blocks, stores: Stores::new(layer, loops.lanes) }
         };
-        #[cfg(target_arch = "x86_64")]
-        if let (true, true, Form::Positions { stores, .. }) = (kernel.has_tiles(), bytes, &sums.form)
-            && let Some(tiles) = super::amx::Tiles::new(layer)
-            && tiles.cost() < sums.cost
-        {
-            sums.lists = tiles.offsets.clone();
-            arranged = Vec::new();
-            sums.work = tiles.cells() as u64;
-            sums.form = Form::Tiles { tiles, stores: stores.clone() };
-        }
         sums.weights = Buffer::of(&arranged);
         let lanes = match &sums.form {
             Form::Positions { stores, .. } => stores.vectors() * loops.lanes,
@@ -166,25 +149,38 @@ impl Sums {
         Some(sums)
     }
 
+    /// Tiles, if the processor has them and they are quicker than vectors of positions.
+    #[cfg(target_arch = "x86_64")]
+    fn tiles(&mut self, layer: &Layer<'_>) -> Option<Form> {
+        let mut tiles = super::amx::Tiles::new(layer)?;
+        let vectors: f64 = groups(layer, self.loops.rows).map(|group| group.cost()).sum();
+        if tiles.cost() >= vectors {
+            return None;
+        }
+        tiles.arrange(layer);
+        self.lists.clone_from(&tiles.offsets);
+        self.work = tiles.cells() as u64;
+        Some(Form::Tiles { tiles, stores: Stores::new(layer, self.loops.lanes) })
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn tiles(&mut self, _: &Layer<'_>) -> Option<Form> {
+        None
+    }
+
     fn add_positions(&mut self, layer: &Layer<'_>, blocks: &mut Vec<Block>, arranged: &mut Vec<u32>) {
-        let (most, outputs) = (self.loops.rows, layer.output.channels);
-        let mut first = 0;
-        while first < outputs {
-            let count = (outputs - first).min(most);
-            let rows = if count > OWN { most } else { OWN };
-            let range = first..first + count;
-            let cells = Cells::new(layer, range.clone(), self.loops.narrow);
-            let own: usize = (0..count).map(|r| cells.used(r)).sum();
-            if (own as f64) * OWN_COST < (cells.offsets.len() * rows) as f64 {
-                for first in range.step_by(OWN) {
-                    let count = (outputs - first).min(OWN);
+        for Group { outputs, rows, used } in groups(layer, self.loops.rows) {
+            let (first, count) = (outputs.start, outputs.len());
+            if used.own_cost() < used.shared_cost(rows) {
+                for first in outputs.step_by(OWN) {
+                    let count = (layer.output.channels - first).min(OWN);
                     let cells = Cells::new(layer, first..first + count, self.loops.narrow);
                     self.add_own(&cells, first, count, blocks, arranged);
                 }
             } else {
+                let cells = Cells::new(layer, outputs, self.loops.narrow);
                 self.add_shared(&cells, first, count, rows, blocks, arranged);
             }
-            first += count;
         }
     }
 
@@ -206,7 +202,6 @@ impl Sums {
             }
         }
         self.work += (cells.offsets.len() * rows) as u64;
-        self.cost += (cells.offsets.len() * rows) as f64;
         blocks.push(Block { first, count, rows, lists: Lists::Shared(list..self.lists.len()), weights });
     }
 
@@ -219,7 +214,6 @@ impl Sums {
                 self.lists.push(*offset);
                 arranged.extend(&(self.loops.arrange)(cell)[..self.loops.words]);
                 self.work += 1;
-                self.cost += OWN_COST;
             }
             start..self.lists.len()
         });
