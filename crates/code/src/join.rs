@@ -41,6 +41,10 @@ impl Joined {
 
 /// The weights of layers and their nodes, in the order given; the same error whatever the number of threads.
 pub(crate) fn weights(layers: Vec<CodedLayer<'_>>) -> Result<Vec<(usize, Weights)>, Error> {
+    // What threads cannot share is not handed to one.
+    if layers.len() == 1 && layers[0].tiles() <= 1 {
+        return layers.into_iter().map(alone).collect();
+    }
     let joined: Vec<Mutex<Joined>> = layers.iter().map(|_| Mutex::default()).collect();
     let mut order: Vec<usize> = (0..layers.len()).collect();
     order.sort_by_key(|&i| std::cmp::Reverse(layers[i].dims().iter().fold(1usize, |n, &d| n.saturating_mul(d))));
@@ -68,6 +72,12 @@ pub(crate) fn weights(layers: Vec<CodedLayer<'_>>) -> Result<Vec<(usize, Weights
         weights.push(layer.finish(all)?);
     }
     Ok(weights)
+}
+
+/// A layer of one tile at most.
+fn alone(layer: CodedLayer<'_>) -> Result<(usize, Weights), Error> {
+    let part = (layer.tiles() > 0).then(|| layer.part(0)).transpose()?;
+    layer.finish(part)
 }
 
 /// Nothing is left half done where a thread panics.

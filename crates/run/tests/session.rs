@@ -67,7 +67,7 @@ proptest! {
     }
 }
 
-/// Layers of over a hundred thousand weights are decoded in pieces, of several tiles too, and some of whose sums 32 bits do
+/// Layers of many weights are decoded in pieces, of several tiles too, and some of whose sums 32 bits do
 /// not hold.
 #[test]
 fn large_layers_in_pieces_give_the_same() {

@@ -59,5 +59,5 @@ impl Late {
 }
 
 /// Weights of a piece, more or less, and what its outputs come in multiples of: those of a tile, of any cell.
-const PIECE: usize = 1 << 17;
+const PIECE: usize = 1 << 15;
 const ALIGNED: usize = 16;
