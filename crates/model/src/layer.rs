@@ -130,6 +130,9 @@ pub struct Forward<'a, T: Real> {
     pub scratch: &'a mut Scratch<T>,
     /// Inference or training.
     pub mode: Mode,
+    /// Whether numbers below zero become zero before they are written: a [rectifier](Layer::is_rectifier) joined the
+    /// layer. For weighted sums ([`Layer::linear`]) alone.
+    pub rectified: bool,
 }
 
 /// Where the gradient of one input goes.
@@ -230,6 +233,11 @@ pub trait Layer: Float<f32> + Float<f64> + Debug + Send + Sync {
     /// Whether its weights are trained by gradients; statistics (BatchNorm) are not.
     fn learns(&self) -> bool {
         true
+    }
+
+    /// Whether, in floating point, this is `max(x, 0)` and nothing else.
+    fn is_rectifier(&self) -> bool {
+        false
     }
 
     /// Whether it can work in place: output over input, and gradient over gradient.

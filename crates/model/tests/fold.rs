@@ -52,6 +52,7 @@ fn scores(net: &Net) -> Vec<f32> {
             memo: &mut Memo::default(),
             scratch: &mut Scratch::default(),
             mode: Mode::Infer,
+            rectified: false,
         });
         outputs.push(output);
     }

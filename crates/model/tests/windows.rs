@@ -39,6 +39,7 @@ fn forward(
         memo: &mut memo,
         scratch: &mut scratch,
         mode,
+        rectified: false,
     });
     (output, memo.places)
 }

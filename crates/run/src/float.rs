@@ -33,6 +33,8 @@ pub struct Executor<T: Real = f32> {
     /// For each node the format that its output is rounded to; empty when none is.
     rounding: Vec<Option<Rounding<T>>>,
     dropout: bool,
+    /// For each node whether it is weighted sums that the rectifier which would overwrite them has joined.
+    rectified: Vec<bool>,
 }
 
 /// What a backward pass reads and writes.
@@ -77,6 +79,7 @@ where
             scratch: Scratch::default(),
             rounding: Vec::new(),
             dropout: true,
+            rectified: Vec::new(),
             parameters: vec![Parameters::default(); count],
             count: 0,
             batch: batch.max(1),
@@ -88,6 +91,7 @@ where
             return Err(Error::new(ErrorKind::Graph, "the output does not depend on the input"));
         }
         executor.reload(net);
+        executor.join();
         Ok(executor)
     }
 
@@ -128,6 +132,20 @@ where
             rounds.then(|| Rounding::new(format, passes_all))
         };
         self.rounding = formats.iter().enumerate().map(of).collect();
+        self.join();
+    }
+
+    /// Decides which rectifiers join the sums that they would overwrite; where these are rounded first none does.
+    fn join(&mut self) {
+        self.rectified = vec![false; self.graph.nodes().len()];
+        for (id, node) in self.graph.nodes().iter().enumerate() {
+            let Some(&input) = node.inputs.first() else { continue };
+            let rounded = self.rounding.get(input).is_some_and(Option::is_some);
+            self.rectified[input] |= self.plan.in_place[id]
+                && !rounded
+                && node.layer.is_rectifier()
+                && self.graph.node(input).layer.linear(&self.graph.input_shapes(input)).is_some();
+        }
     }
 
     /// From now on nothing drops out in training: the scores are those of inference.
@@ -198,6 +216,11 @@ where
         let shape = self.graph.shape(id);
         let at = self.plan.buffer[id];
         let mut output = std::mem::take(&mut self.buffers[at]);
+        if node.inputs.first().is_some_and(|&input| self.rectified[input]) {
+            self.round(id, &mut output[..n * shape.len()]);
+            self.buffers[at] = output;
+            return;
+        }
         if output.len() < n * shape.len() {
             output.resize(n * shape.len(), T::default());
         }
@@ -229,11 +252,16 @@ where
                     Mode::Train { seed: seed ^ (id as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) }
                 }
             },
+            rectified: self.rectified[id],
         });
-        if let Some(Some(rounding)) = self.rounding.get(id) {
-            rounding.apply(&mut output[..n * shape.len()]);
-        }
+        self.round(id, &mut output[..n * shape.len()]);
         self.buffers[at] = output;
+    }
+
+    fn round(&self, id: NodeId, output: &mut [T]) {
+        if let Some(Some(rounding)) = self.rounding.get(id) {
+            rounding.apply(output);
+        }
     }
 
     /// A node's output for the images of the last pass, `(n, C, H, W)`. What it holds depends on what was to be

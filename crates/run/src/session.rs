@@ -267,6 +267,7 @@ impl Program {
             memo,
             scratch,
             mode: Mode::Infer,
+            rectified: false,
         });
         &state.probabilities
     }

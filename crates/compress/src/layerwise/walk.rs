@@ -163,6 +163,7 @@ impl<'g> Walk<'g> {
                     memo: &mut memo,
                     scratch: &mut self.scratch,
                     mode: Mode::Infer,
+                    rectified: false,
                 },
             );
         }

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use synapress_kernels::columns::Window;
 use synapress_kernels::real::{Left, Mat, Real};
 
+use super::relu::rectify;
 use crate::attributes::Attributes;
 use crate::error::Error;
 use crate::fixed::Fixed;
@@ -136,7 +137,8 @@ impl<T: Real> Float<T> for InnerProduct {
         });
         for (image, out) in io.output.chunks_exact_mut(m).enumerate() {
             for (o, y) in out.iter_mut().enumerate() {
-                *y = product[o * n + image];
+                let sum = product[o * n + image];
+                *y = if io.rectified { rectify(sum) } else { sum };
             }
         }
     }

@@ -59,6 +59,10 @@ impl Layer for Relu {
         self.negative_slope >= 0.0
     }
 
+    fn is_rectifier(&self) -> bool {
+        self.negative_slope == 0.0
+    }
+
     fn structure(&self, _inputs: &[Shape]) -> Structure {
         if SLOPE.quantize(self.negative_slope) == 0 { Structure::Rectifier } else { Structure::Other }
     }
@@ -74,6 +78,11 @@ impl Layer for Relu {
         }
         Ok(())
     }
+}
+
+/// `max(x, 0)`; what is no number stays so.
+pub(super) fn rectify<T: Real>(x: T) -> T {
+    if x > T::default() { x } else { x * T::default() }
 }
 
 impl<T: Real> Float<T> for Relu {

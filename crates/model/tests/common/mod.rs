@@ -137,6 +137,7 @@ where
         memo: &mut memo,
         scratch: &mut scratch,
         mode,
+        rectified: false,
     });
     Run { output, memo, scratch }
 }
