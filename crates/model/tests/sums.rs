@@ -8,7 +8,7 @@ use synapress_kernels::columns::Window;
 use synapress_model::layer::{Memo, Scratch};
 use synapress_model::layers::{Convolution, InnerProduct};
 use synapress_model::linear::Linear;
-use synapress_model::{Float, Forward, Layer, Mode, Shape};
+use synapress_model::{Forward, Layer, Mode, Shape};
 
 /// The sums of one image, one multiplication at a time.
 fn plain(g: &Linear, image: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f64> {
