@@ -1,7 +1,8 @@
 //! Images, lists and archives of them, and recipes.
 
-use synapress_compress::data::{Dataset, Image, MOST_PIXELS, PreprocessTable};
+use synapress_compress::data::{Dataset, PreprocessTable};
 use synapress_compress::recipe::Recipe;
+use synapress_images::{Image, MOST_PIXELS};
 
 /// Bytes as an image file.
 pub fn image(bytes: &[u8]) {

@@ -8,7 +8,8 @@ use std::str::FromStr;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use synapress_compress::data::{Bad, Dataset, Image, MOST_BYTES, PreprocessTable, check_shape, read_labels};
+use synapress_compress::data::{Bad, Dataset, PreprocessTable, read_labels};
+use synapress_images::{Image, MOST_BYTES, check_shape};
 use synapress_model::{Channels, Net, Preprocess};
 
 use crate::commands::usage;

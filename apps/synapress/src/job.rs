@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::Value;
-use synapress_compress::data::{Augment, Dataset, Image};
+use synapress_compress::data::{Augment, Dataset};
 use synapress_compress::evaluate::{Evaluation, Paired, compare};
 use synapress_compress::pipeline::{Error, Event, Job, Work, fingerprint};
+use synapress_images::Image;
 use synapress_model::{Net, Preprocess};
 
 use crate::commands::usage;

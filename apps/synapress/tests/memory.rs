@@ -5,10 +5,10 @@ use std::sync::{Mutex, MutexGuard};
 
 use peak_alloc::PeakAlloc;
 use synapress_code as code;
-use synapress_compress::data::Image;
 use synapress_compress::group;
 use synapress_compress::pipeline::small_network;
 use synapress_compress::prune;
+use synapress_images::Image;
 use synapress_import::{caffe, caffemodel, fill};
 use synapress_model::Net;
 

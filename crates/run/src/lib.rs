@@ -5,9 +5,11 @@
 mod float;
 mod plan;
 mod rounding;
+mod scores;
 mod session;
 
 pub use float::{Executor, Parameters, Parts};
 pub use plan::{Keep, Plan};
 pub use rounding::Rounded;
+pub use scores::{Guess, Scores, guesses, log_probabilities};
 pub use session::{How, Session, definition};

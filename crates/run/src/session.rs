@@ -23,6 +23,7 @@ use synapress_model::{Error, ErrorKind, Fixed, Forward, Graph, Mode, Net, NodeId
 pub use definition::definition;
 pub use step::How;
 
+use crate::scores::Scores;
 use crate::session::plan::{Given, Plan};
 use crate::session::step::{Map, Step};
 use crate::session::supply::Supply;
@@ -142,9 +143,9 @@ impl Session {
         self.program.graph.shape(self.program.scores).len()
     }
 
-    /// Whether a run ends in probabilities: there is a softmax at the end.
-    pub fn ends_in_softmax(&self) -> bool {
-        self.program.softmax.is_some()
+    /// What a run ends in: probabilities when there is a softmax at the end.
+    pub fn kind(&self) -> Scores {
+        if self.program.softmax.is_some() { Scores::Probabilities } else { Scores::Logits }
     }
 
     /// The nodes that take a step of their own, in their order, and how they are done.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
-use synapress_compress::data::preprocess;
-use synapress_compress::evaluate::log_probabilities;
+use synapress_images::apply;
+use synapress_run::{Guess, guesses};
 
 use super::Run;
 use super::eval::classifier;
@@ -37,11 +37,8 @@ pub struct Classify {
     output: Output,
 }
 
-struct Guess {
-    class: usize,
-    label: String,
-    probability: f64,
-}
+/// A class and its name.
+type Named = (Guess, String);
 
 impl Run for Classify {
     const NAME: &'static str = "classify";
@@ -57,35 +54,28 @@ impl Run for Classify {
         for path in &self.images {
             let place = || path.display().to_string();
             let image = read(path).with_context(place)?;
-            preprocess::apply(&image, &preprocess, shape, &mut pixels)?;
+            apply(&image, &preprocess, shape, &mut pixels)?;
             classifier.scores(&pixels, &mut scores).with_context(place)?;
-            log_probabilities(&mut scores, classifier.kind());
-            let mut order: Vec<usize> = (0..scores.len()).collect();
-            order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
             let label = |class: usize| net.about.labels.get(class).cloned().unwrap_or_else(|| format!("class {class}"));
-            let guesses: Vec<Guess> = order
-                .into_iter()
-                .take(self.top.max(1))
-                .map(|class| Guess { class, label: label(class), probability: f64::from(scores[class]).exp() })
-                .collect();
-            answers.push((place(), guesses));
+            let guesses = guesses(&scores, classifier.kind(), self.top.max(1));
+            answers.push((place(), guesses.into_iter().map(|guess| (guess, label(guess.class))).collect()));
         }
         self.output.answer(&json(&answers), || text(&answers))
     }
 }
 
-fn json(answers: &[(String, Vec<Guess>)]) -> Value {
-    let guess = |g: &Guess| json!({ "class": g.class, "label": g.label, "probability": g.probability });
-    let image = |(name, guesses): &(String, Vec<Guess>)| json!({ "image": name, "top": guesses.iter().map(guess).collect::<Vec<_>>() });
+fn json(answers: &[(String, Vec<Named>)]) -> Value {
+    let guess = |(g, label): &Named| json!({ "class": g.class, "label": label, "probability": g.probability });
+    let image = |(name, guesses): &(String, Vec<Named>)| json!({ "image": name, "top": guesses.iter().map(guess).collect::<Vec<_>>() });
     json!({ "images": answers.iter().map(image).collect::<Vec<_>>() })
 }
 
-fn text(answers: &[(String, Vec<Guess>)]) -> String {
+fn text(answers: &[(String, Vec<Named>)]) -> String {
     let mut text = String::new();
     for (name, guesses) in answers {
         let mut out = table(&["label", "class", "probability"]);
-        for g in guesses {
-            out.add_row([g.label.clone(), g.class.to_string(), format!("{:.2}%", 100.0 * g.probability)]);
+        for (g, label) in guesses {
+            out.add_row([label.clone(), g.class.to_string(), format!("{:.2}%", 100.0 * g.probability)]);
         }
         text += &format!("{name}\n{out}\n");
     }

@@ -6,9 +6,9 @@ use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde_json::{Value, json};
-use synapress_compress::data::preprocess;
 use synapress_hardware::manifest::{Layer, Manifest};
 use synapress_hardware::{FORMATS, Stimulus, export, formats};
+use synapress_images::apply;
 use synapress_model::Net;
 
 use super::{Run, usage};
@@ -84,7 +84,7 @@ impl Export {
             let name = path.display().to_string();
             let mut pixels = vec![0.0; shape.len()];
             let image = read(path).with_context(|| name.clone())?;
-            preprocess::apply(&image, &preparation, shape, &mut pixels)?;
+            apply(&image, &preparation, shape, &mut pixels)?;
             Ok(Stimulus { name, pixels })
         };
         self.images.iter().map(stimulus).collect()

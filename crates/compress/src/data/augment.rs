@@ -1,8 +1,9 @@
 //! Random changes of training images: position, scale, shift, flip, brightness, colour. Only what is drawn; how an
-//! image is cropped and changed accordingly is [`super::preprocess`].
+//! image is cropped and changed accordingly is [`synapress_images`].
 
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
+use synapress_images::{Draw, MOST_SIDE};
 
 use super::error::Error;
 
@@ -34,25 +35,6 @@ impl Default for Augment {
     fn default() -> Self {
         Self { position: false, scale: [1.0, 1.0], aspect: 1.0, shift: 0, flip: false, brightness: 0.0, colour: 0.0 }
     }
-}
-
-/// What was drawn for one image.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Draw {
-    /// Position of the crop, from 0 to 1 of the room it has, vertically and horizontally; `None`: the centre.
-    pub(super) position: Option<[f64; 2]>,
-    /// Factors of the crop's height and width.
-    pub(super) scale: [f64; 2],
-    /// Pixels to shift the network's input down and right.
-    pub(super) shift: [isize; 2],
-    pub(super) flip: bool,
-    /// Factors of red, green and blue.
-    pub(super) gain: [f32; 3],
-}
-
-impl Draw {
-    /// Nothing changes.
-    pub(super) const NONE: Self = Self { position: None, scale: [1.0; 2], shift: [0; 2], flip: false, gain: [1.0; 3] };
 }
 
 impl Augment {
@@ -88,7 +70,7 @@ impl Augment {
         if !(0.0..=1.0).contains(&self.brightness) || !(0.0..=1.0).contains(&self.colour) {
             return wrong("brightness and colour of augmentation are from 0 to 1");
         }
-        if self.shift > super::settings::MOST_SIDE {
+        if self.shift > MOST_SIDE {
             return wrong("the shift of augmentation is larger than any image");
         }
         Ok(())
@@ -129,6 +111,9 @@ pub fn mix(seed: u64, number: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use synapress_images::{Image, Resizer, prepare};
+    use synapress_model::{Preprocess, Shape};
+
     use super::*;
 
     #[test]
@@ -160,6 +145,23 @@ mod tests {
         assert_ne!(draws[5], augment.draw(8, 5));
         let plain = Augment::default().draw(7, 5);
         assert_eq!(plain, Draw::NONE);
+    }
+
+    #[test]
+    fn windows_of_random_crops_lie_in_the_image() {
+        let augment = Augment { position: true, scale: [0.3, 1.6], aspect: 2.0, ..Augment::default() };
+        let shape = Shape::new(3, 8, 8).unwrap();
+        let mut resizer = Resizer::default();
+        let mut out = vec![0.0; 3 * 64];
+        for i in 0..300u32 {
+            let (width, height) = (1 + i % 37, 1 + (i * 7) % 41);
+            let pixels = [0, 0, 200].repeat((width * height) as usize);
+            let image = Image::new(width, height, pixels).unwrap();
+            let resize = [None, Some(9), Some(30)][(i % 3) as usize];
+            let preprocess = Preprocess { resize, ..Preprocess::default() };
+            prepare(&image, &preprocess, shape, &augment.draw(3, i.into()), &mut resizer, &mut out);
+            assert!(out[..64].iter().all(|&v| v == 200.0));
+        }
     }
 
     #[test]

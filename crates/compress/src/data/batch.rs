@@ -1,13 +1,12 @@
 //! Batches of prepared images, loaded in parallel. Loading ahead of their use is [`super::Loader`].
 
 use rayon::prelude::*;
+use synapress_images::{Draw, Resizer, check_shape, prepare};
 use synapress_model::{Preprocess, Shape};
 
-use super::augment::{Augment, Draw};
+use super::augment::Augment;
 use super::dataset::Dataset;
 use super::error::{Error, Fault};
-use super::preprocess::{check_shape, prepare};
-use super::resize::Resizer;
 
 impl Dataset {
     /// Decodes and prepares images in parallel: `out` becomes `(images.len(), C, H, W)`. With augmentation, its seed

@@ -1,14 +1,14 @@
 //! A set of labelled images. Decodes an image when it is asked for and keeps what fits its cache; it neither prepares
-//! images for a network (see [`super::preprocess`]) nor loads ahead (see [`super::Loader`]).
+//! images for a network (see [`synapress_images`]) nor loads ahead (see [`super::Loader`]).
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
+use synapress_images::{Image, MOST_BYTES};
 
 use super::error::{Bad, Error, Fault};
-use super::picture::{Image, MOST_BYTES};
 use super::source::{Item, Place, read_file};
 use super::tar::Archive;
 use super::{folder, list};

@@ -65,6 +65,12 @@ pub enum Error {
     Options(String),
 }
 
+impl From<synapress_images::Unfit> for Error {
+    fn from(unfit: synapress_images::Unfit) -> Self {
+        Self::Options(unfit.to_string())
+    }
+}
+
 fn listed(faults: &[Fault], images: usize) -> String {
     const NAMED: usize = 20;
     let mut text = format!("{} of {images} images cannot be read; mend the list or skip bad images:", faults.len());

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use synapress_images::ENDINGS;
+
 use super::error::Fault;
-use super::picture::ENDINGS;
 use super::source::{Item, Place};
 
 /// How deep folders may lie in one another; more is a link that leads back.

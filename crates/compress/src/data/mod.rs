@@ -1,4 +1,5 @@
-//! Labelled images: where they lie, decoding, preparing them for a network, augmentation, loading ahead.
+//! Labelled images: where they lie, augmentation, loading ahead. What one image is, and preparing it for a network, is
+//! [`synapress_images`].
 //!
 //! A [`Dataset`] comes from a list file, a folder of class folders, a tar of them, or memory; what is done with its
 //! images is [`crate::evaluate`]'s and training's affair.
@@ -10,9 +11,6 @@ mod error;
 mod folder;
 mod list;
 mod loader;
-mod picture;
-pub mod preprocess;
-mod resize;
 pub mod settings;
 mod source;
 pub mod synthetic;
@@ -22,8 +20,6 @@ pub use augment::{Augment, mix};
 pub use dataset::Dataset;
 pub use error::{Bad, Error, Fault};
 pub use loader::{Batch, Job, Loader};
-pub use picture::{Image, MOST_BYTES, MOST_PIXELS};
-pub use preprocess::check_shape;
 pub use settings::{PreprocessTable, read_labels};
 
 #[cfg(test)]

@@ -1,15 +1,14 @@
-//! How images are prepared, as a TOML table says it, and files of class names. Applying it is [`super::preprocess`].
+//! How images are prepared, as a TOML table says it, and files of class names. Applying it is
+//! [`synapress_images`].
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use synapress_images::check;
 use synapress_model::{Channels, Preprocess};
 
 use super::error::{Error, Fault};
 use super::source::read_text;
-
-/// The longest side in pixels that an image may be resized to.
-pub const MOST_SIDE: u32 = 1 << 14;
 
 /// The table `[preprocess]` of a TOML file. Keys that are left out keep the default.
 ///
@@ -110,25 +109,6 @@ impl From<&Preprocess> for PreprocessTable {
             labels: None,
         }
     }
-}
-
-/// Checks that sides are within the limits and numbers finite.
-///
-/// # Errors
-/// [`Error::Options`], naming the value.
-pub fn check(preprocess: &Preprocess) -> Result<(), Error> {
-    for (name, side) in [("resize", preprocess.resize), ("crop", preprocess.crop)] {
-        if side.is_some_and(|s| s == 0 || s > MOST_SIDE) {
-            return Err(Error::Options(format!("{name} is a length from 1 to {MOST_SIDE} pixels")));
-        }
-    }
-    if !preprocess.mean.iter().all(|m| m.is_finite()) {
-        return Err(Error::Options("mean takes finite numbers".into()));
-    }
-    if !preprocess.scale.is_finite() || preprocess.scale == 0.0 {
-        return Err(Error::Options("scale is a finite number other than 0".into()));
-    }
-    Ok(())
 }
 
 /// Reads class names, one a line. A name follows a WordNet id (`n01440764 tench, Tinca tinca`) or is the whole line.

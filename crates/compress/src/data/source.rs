@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use synapress_images::MOST_BYTES;
+
 use super::error::Fault;
-use super::picture::MOST_BYTES;
 
 /// Where one image lies.
 #[derive(Clone, Debug)]

@@ -7,8 +7,15 @@ use image::ImageFormat;
 use synapress_model::{Preprocess, Shape};
 use tempfile::TempDir;
 
-use super::picture::tests::file;
 use super::*;
+
+/// A picture with smooth colours, as a file of the format.
+fn file(format: ImageFormat, width: u32, height: u32) -> Vec<u8> {
+    let picture = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, (x + y) as u8]));
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, format).unwrap();
+    bytes.into_inner()
+}
 
 fn folder_of(files: &[(&str, Vec<u8>)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -1,9 +1,9 @@
 //! Floating point execution as a classifier.
 
 use synapress_model::{Error, Float, Layer, Mode, Shape};
-use synapress_run::Executor;
+use synapress_run::{Executor, Scores};
 
-use super::{Classifier, Scores};
+use super::Classifier;
 
 impl Classifier for Executor<f32>
 where

@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 use synapress_model::{Error, Net, Shape};
-use synapress_run::Session;
+use synapress_run::{Scores, Session};
 
-use super::{Classifier, Scores};
+use super::Classifier;
 
 /// A quantized network, executed in integers alone: what accuracy after quantization is the accuracy of.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl Classifier for IntegerClassifier {
     }
 
     fn kind(&self) -> Scores {
-        if self.first().ends_in_softmax() { Scores::Probabilities } else { Scores::Logits }
+        self.first().kind()
     }
 
     fn scores(&mut self, images: &[f32], out: &mut Vec<f32>) -> Result<(), Error> {

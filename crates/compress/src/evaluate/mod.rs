@@ -10,13 +10,14 @@ use std::time::Instant;
 
 use serde::Serialize;
 use synapress_model::{Preprocess, Shape};
+use synapress_run::{Scores, log_probabilities};
 
 use crate::data::{Bad, Dataset, Error as DataError, Job, Loader};
 use crate::statistics::wilson;
 
 pub use compare::{Difference, Paired, compare};
 pub use integer::IntegerClassifier;
-pub use scores::{Scores, divergence, highest, log_probabilities, rank};
+pub use scores::{divergence, highest, rank};
 
 /// Anything that gives class scores to images.
 pub trait Classifier {

@@ -1,7 +1,8 @@
 //! Tests with a classifier whose answers are known.
 
+use synapress_images::Image;
+
 use super::*;
-use crate::data::Image;
 
 /// Gives each image the scores that its first pixel asks for: class `value` first, and ties where it says so.
 struct Fake {

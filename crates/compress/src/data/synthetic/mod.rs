@@ -12,11 +12,11 @@ use std::ops::Range;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
+use synapress_images::{Image, MOST_PIXELS};
 
 use super::augment::mix;
 use super::dataset::Dataset;
 use super::error::Error;
-use super::picture::Image;
 use shapes::SHAPES;
 
 /// How images are rendered.
@@ -77,7 +77,7 @@ impl Synthetic {
     pub fn image(&self, number: u64) -> Result<Image, Error> {
         let (width, height) = (self.width, self.height);
         let area = u64::from(width) * u64::from(height);
-        if area == 0 || area > super::MOST_PIXELS {
+        if area == 0 || area > MOST_PIXELS {
             return Err(Error::Options(format!("{width}x{height} is no size of an image")));
         }
         let mut rng = Pcg64Mcg::seed_from_u64(mix(self.seed, number));

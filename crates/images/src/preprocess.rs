@@ -1,24 +1,44 @@
-//! From a decoded image to a network's input: resize, crop, mean, scale, order of channels. What the options are called
-//! in files is [`super::settings`].
+//! From a decoded image to a network's input: resize, crop, mean, scale, order of channels.
 
 use synapress_model::{Channels, Preprocess, Shape};
 
-use super::augment::Draw;
-use super::error::Error;
-use super::picture::Image;
-use super::resize::Resizer;
-use super::settings::{MOST_SIDE, check};
+use crate::draw::Draw;
+use crate::error::Unfit;
+use crate::image::Image;
+use crate::resize::Resizer;
+
+/// The longest side in pixels that an image may be resized to.
+pub const MOST_SIDE: u32 = 1 << 14;
+
+/// Checks that sides are within the limits and numbers finite.
+///
+/// # Errors
+/// [`Unfit`], naming the value.
+pub fn check(preprocess: &Preprocess) -> Result<(), Unfit> {
+    for (name, side) in [("resize", preprocess.resize), ("crop", preprocess.crop)] {
+        if side.is_some_and(|s| s == 0 || s > MOST_SIDE) {
+            return Err(Unfit::new(format!("{name} is a length from 1 to {MOST_SIDE} pixels")));
+        }
+    }
+    if !preprocess.mean.iter().all(|m| m.is_finite()) {
+        return Err(Unfit::new("mean takes finite numbers"));
+    }
+    if !preprocess.scale.is_finite() || preprocess.scale == 0.0 {
+        return Err(Unfit::new("scale is a finite number other than 0"));
+    }
+    Ok(())
+}
 
 /// Checks that images can be prepared for a network's input: one channel (luminance) or three.
 ///
 /// # Errors
-/// [`Error::Options`], naming the shape or the option.
-pub fn check_shape(preprocess: &Preprocess, shape: Shape) -> Result<(), Error> {
+/// [`Unfit`], naming the shape or the option.
+pub fn check_shape(preprocess: &Preprocess, shape: Shape) -> Result<(), Unfit> {
     if shape.channels != 1 && shape.channels != 3 {
-        return Err(Error::Options(format!("the network's input {shape} is no image: 1 or 3 channels are")));
+        return Err(Unfit::new(format!("the network's input {shape} is no image: 1 or 3 channels are")));
     }
     if shape.height.max(shape.width) > MOST_SIDE as usize {
-        return Err(Error::Options(format!("the network's input {shape} has a side over {MOST_SIDE} pixels")));
+        return Err(Unfit::new(format!("the network's input {shape} has a side over {MOST_SIDE} pixels")));
     }
     check(preprocess)
 }
@@ -31,18 +51,21 @@ pub fn check_shape(preprocess: &Preprocess, shape: Shape) -> Result<(), Error> {
 /// difference multiplied by the scale.
 ///
 /// # Errors
-/// [`Error::Options`] when the options or the shape make no sense.
+/// [`Unfit`] when the options or the shape make no sense.
 ///
 /// # Panics
 /// When `out` has not the length of the shape.
-pub fn apply(image: &Image, preprocess: &Preprocess, shape: Shape, out: &mut [f32]) -> Result<(), Error> {
+pub fn apply(image: &Image, preprocess: &Preprocess, shape: Shape, out: &mut [f32]) -> Result<(), Unfit> {
     check_shape(preprocess, shape)?;
     prepare(image, preprocess, shape, &Draw::NONE, &mut Resizer::default(), out);
     Ok(())
 }
 
-/// The same with augmentation, on options that were checked.
-pub(super) fn prepare(
+/// The same with what was drawn for a training image, on options that were checked.
+///
+/// # Panics
+/// As [`apply`].
+pub fn prepare(
     image: &Image,
     preprocess: &Preprocess,
     shape: Shape,
@@ -165,7 +188,6 @@ fn luminance(rgb: &[u8], gain: &[f32; 3]) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::augment::Augment;
     use super::*;
 
     fn image(width: u32, height: u32) -> Image {
@@ -231,20 +253,6 @@ mod tests {
         let preprocess = Preprocess { resize: Some(8), ..Preprocess::default() };
         apply(&checks, &preprocess, shape(3, 8, 8), &mut out).unwrap();
         assert!(out.iter().all(|v| (v - 100.0).abs() <= 1.0), "{out:?}");
-    }
-
-    #[test]
-    fn windows_of_random_crops_lie_in_the_image() {
-        let augment = Augment { position: true, scale: [0.3, 1.6], aspect: 2.0, ..Augment::default() };
-        let mut resizer = Resizer::default();
-        let mut out = vec![0.0; 3 * 64];
-        for i in 0..300u32 {
-            let image = image(1 + i % 37, 1 + (i * 7) % 41);
-            let resize = [None, Some(9), Some(30)][(i % 3) as usize];
-            let preprocess = Preprocess { resize, ..Preprocess::default() };
-            prepare(&image, &preprocess, shape(3, 8, 8), &augment.draw(3, i.into()), &mut resizer, &mut out);
-            assert!(out[..64].iter().all(|&v| v == 200.0));
-        }
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! Resizing a part of an image, bilinear: over the source's area where it shrinks, so that nothing aliases. In integers,
-//! hence the same on every machine. Which part, is [`super::preprocess`]'s affair.
+//! hence the same on every machine. Which part, is [`crate::apply`]'s affair.
 
-use super::picture::Image;
+use crate::image::Image;
 
 /// Fractional bits of a weight: 255 times a sum of weights fits 31 bits.
 const BITS: u32 = 22;
 
 /// Resizes images; keeps its buffers.
 #[derive(Debug, Default)]
-pub(super) struct Resizer {
+pub struct Resizer {
     axes: [Axis; 2],
     /// The rows that are needed, at the new width.
     rows: Vec<u8>,
@@ -55,7 +55,7 @@ impl Axis {
 impl Resizer {
     /// Resizes the part of an image that starts at `start` and has `size` (vertically and horizontally, in pixels and
     /// parts of them, within the image) to `to` pixels, and returns these `(height, width, 3)`.
-    pub(super) fn resize(&mut self, image: &Image, start: [f64; 2], size: [f64; 2], to: [usize; 2]) -> &[u8] {
+    pub(crate) fn resize(&mut self, image: &Image, start: [f64; 2], size: [f64; 2], to: [usize; 2]) -> &[u8] {
         let from = [image.height() as usize, image.width() as usize];
         for (i, axis) in self.axes.iter_mut().enumerate() {
             axis.set(from[i], start[i], size[i], to[i]);

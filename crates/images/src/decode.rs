@@ -1,11 +1,11 @@
-//! One decoded image, and decoding that a hostile file cannot abuse. What a network makes of it is [`super::preprocess`].
+//! Decoding files of images such that a hostile one cannot abuse it.
 
 use std::io::Cursor;
 
-use image::{ImageDecoder, ImageFormat, ImageReader};
+use ::image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
-/// The most pixels of one image: 2^26, 192 MiB decoded.
-pub const MOST_PIXELS: u64 = 1 << 26;
+use crate::image::{Image, MOST_PIXELS};
+
 /// The most bytes of one image file.
 pub const MOST_BYTES: u64 = 1 << 28;
 /// No format read here can pack more pixels into a byte (PNG of one bit a pixel, deflated 1032 to 1). A file that
@@ -14,27 +14,7 @@ const MOST_PIXELS_PER_BYTE: u64 = 8256;
 /// File name endings of images, in lower case.
 pub const ENDINGS: [&str; 7] = ["jpg", "jpeg", "png", "bmp", "ppm", "pgm", "pnm"];
 
-/// A decoded image: 8 bits a channel, red, green, blue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Image {
-    width: u32,
-    height: u32,
-    pixels: Vec<u8>,
-}
-
 impl Image {
-    /// An image of pixels `(height, width, 3)`.
-    ///
-    /// # Errors
-    /// When a side is zero or the number of pixels is not what the sides say.
-    pub fn new(width: u32, height: u32, pixels: Vec<u8>) -> Result<Self, String> {
-        let area = u64::from(width) * u64::from(height);
-        if area == 0 || area > MOST_PIXELS || pixels.len() as u64 != area * 3 {
-            return Err(format!("an image of {width}x{height} does not have {} bytes of pixels", pixels.len()));
-        }
-        Ok(Self { width, height, pixels })
-    }
-
     /// Decodes a JPEG, PNG, BMP or PNM file. Transparency is dropped, a turn asked for by EXIF is not made.
     ///
     /// # Errors
@@ -49,7 +29,7 @@ impl Image {
         if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
             return Err("the JPEG file ends early".into());
         }
-        let mut limits = image::Limits::no_limits();
+        let mut limits = Limits::no_limits();
         limits.max_alloc = Some(MOST_PIXELS * 16);
         reader.limits(limits);
         let decoder = reader.into_decoder().map_err(|e| damaged(&e))?;
@@ -61,29 +41,14 @@ impl Image {
         if area > MOST_PIXELS_PER_BYTE.saturating_mul(bytes.len() as u64) {
             return Err(format!("{width}x{height} pixels do not fit {} bytes: the file is damaged", bytes.len()));
         }
-        let decoded = image::DynamicImage::from_decoder(decoder).map_err(|e| damaged(&e))?;
+        let decoded = DynamicImage::from_decoder(decoder).map_err(|e| damaged(&e))?;
         Self::new(width, height, decoded.into_rgb8().into_raw())
-    }
-
-    /// Width in pixels.
-    pub fn width(&self) -> u32 {
-        self.width
-    }
-
-    /// Height in pixels.
-    pub fn height(&self) -> u32 {
-        self.height
-    }
-
-    /// Pixels `(height, width, 3)`, red, green, blue.
-    pub fn pixels(&self) -> &[u8] {
-        &self.pixels
     }
 }
 
-fn damaged(error: &image::ImageError) -> String {
+fn damaged(error: &ImageError) -> String {
     match error {
-        image::ImageError::Unsupported(_) => format!("not an image that is supported: {error}"),
+        ImageError::Unsupported(_) => format!("not an image that is supported: {error}"),
         _ => format!("the image is damaged: {error}"),
     }
 }
@@ -109,12 +74,12 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
 
     /// A picture with smooth colours, as a file of the format.
-    pub(crate) fn file(format: ImageFormat, width: u32, height: u32) -> Vec<u8> {
-        let picture = image::RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, (x + y) as u8]));
+    fn file(format: ImageFormat, width: u32, height: u32) -> Vec<u8> {
+        let picture = ::image::RgbImage::from_fn(width, height, |x, y| ::image::Rgb([x as u8, y as u8, (x + y) as u8]));
         let mut bytes = Cursor::new(Vec::new());
         picture.write_to(&mut bytes, format).unwrap();
         bytes.into_inner()
