@@ -30,12 +30,12 @@ fn step(net: &Net, steps: usize) -> anyhow::Result<f64> {
     let input = net.graph.shape(net.graph.input()?).len();
     let images: Vec<f32> = (0..BATCH * input).map(|i| (i * 7919 % 255) as f32 - 117.0).collect();
     let labels: Vec<usize> = (0..BATCH).collect();
-    let rates = Rates { learn: 1e-3, momentum: 0.9, decay: 0.0, clip: f32::INFINITY };
+    let rates = Rates { learn: 1e-3, momentum: 0.9, nesterov: false, decay: 0.0, clip: f32::INFINITY };
     let mut trainer = Trainer::new(net, BATCH, false, None)?;
     let mut seconds = Vec::new();
     for step in 0..steps + 2 {
         let start = Instant::now();
-        trainer.step(&images, Target::Labels(&labels), rates, step as u64);
+        trainer.step(&images, Target::Labels { labels: &labels, smoothing: 0.0 }, rates, step as u64);
         seconds.push(start.elapsed().as_secs_f64());
     }
     let timed = &mut seconds[2..];

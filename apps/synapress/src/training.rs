@@ -1,10 +1,13 @@
 //! Arguments of training and retraining, and the loop around them: checkpoint, progress, ctrl-C.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, ValueEnum};
 use synapress_compress::blocks;
 use synapress_compress::data::Augment;
 use synapress_compress::recipe::Retrain;
 use synapress_compress::train::{Options, Policy};
+use synapress_import::caffe::Solver;
 
 use anyhow::Result;
 
@@ -68,6 +71,9 @@ pub struct Training {
     /// Momentum
     #[arg(long, value_name = "X")]
     pub momentum: Option<f32>,
+    /// Momentum of Nesterov's kind
+    #[arg(long)]
+    pub nesterov: bool,
     /// Weight decay
     #[arg(long, value_name = "X")]
     pub decay: Option<f32>,
@@ -77,6 +83,12 @@ pub struct Training {
     /// Temperature of distillation from a teacher
     #[arg(long, value_name = "T")]
     pub temperature: Option<f32>,
+    /// Share of true labels that is given to all classes evenly
+    #[arg(long, value_name = "X")]
+    pub label_smoothing: Option<f32>,
+    /// A Caffe solver's file; what is given besides goes before it
+    #[arg(long, value_name = "PROTOTXT")]
+    pub solver: Option<PathBuf>,
     /// Seed of everything random
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -100,6 +112,7 @@ pub struct Training {
 impl Training {
     /// What is given, over a command's defaults; `images` is the number of training images.
     pub fn options(&self, images: usize, base: Options) -> Result<Options> {
+        let base = self.solver.as_deref().map_or_else(|| Ok(base.clone()), |path| of_solver(path, &base))?;
         let batch = self.batch.map_or(base.batch, usize::from);
         let steps = match (self.steps, self.epochs) {
             (Some(steps), _) => steps,
@@ -112,9 +125,12 @@ impl Training {
             learning_rate: self.learning_rate.unwrap_or(base.learning_rate),
             policy: self.policy(base.policy, steps)?,
             momentum: self.momentum.unwrap_or(base.momentum),
+            nesterov: self.nesterov || base.nesterov,
             decay: self.decay.unwrap_or(base.decay),
             clip: self.clip.unwrap_or(base.clip),
             temperature: self.temperature.unwrap_or(base.temperature),
+            smoothing: self.label_smoothing.unwrap_or(base.smoothing),
+            batch_statistics: base.batch_statistics,
             seed: self.seed.unwrap_or(base.seed),
         };
         let sound = |x: f64| x.is_finite() && x >= 0.0;
@@ -124,6 +140,9 @@ impl Training {
         }
         if !(temperature.is_finite() && temperature > 0.0) {
             return Err(usage("the temperature is a number above 0"));
+        }
+        if !(0.0..1.0).contains(&options.smoothing) {
+            return Err(usage("--label-smoothing is a share from 0 to below 1"));
         }
         Ok(options)
     }
@@ -137,10 +156,13 @@ impl Training {
             learning_rate: Some(o.learning_rate),
             policy: Some(o.policy),
             momentum: Some(o.momentum),
+            nesterov: Some(o.nesterov),
             decay: Some(o.decay),
             clip: Some(o.clip),
             temperature: Some(o.temperature),
             labels: Some(labels),
+            smoothing: Some(o.smoothing),
+            batch_statistics: Some(o.batch_statistics),
             seed: Some(o.seed),
         })
     }
@@ -174,6 +196,36 @@ impl Training {
         let base = if self.strong { Augment::strong() } else { Augment::default() };
         Augment { flip: !self.no_flip, position: !self.no_random_crop, shift: self.shift, ..base }
     }
+}
+
+/// A command's defaults with what a Caffe solver says.
+fn of_solver(path: &Path, base: &Options) -> Result<Options> {
+    let solver = Solver::read(path)?;
+    let absent = |what: &str| usage(format!("{}: the policy {} takes {what}", path.display(), solver.lr_policy));
+    let (gamma, power) =
+        (|| solver.gamma.ok_or_else(|| absent("gamma")), || solver.power.ok_or_else(|| absent("power")));
+    let size = || solver.stepsize.filter(|&n| n > 0).ok_or_else(|| absent("stepsize"));
+    let policy = match solver.lr_policy.as_str() {
+        "fixed" => Policy::Fixed,
+        "step" => Policy::Step { gamma: gamma()?, every: size()? },
+        "exp" => Policy::Exp { gamma: gamma()? },
+        "inv" => Policy::Inv { gamma: gamma()?, power: power()? },
+        "multistep" => Policy::Multistep { gamma: gamma()?, at: solver.stepvalue.clone() },
+        "poly" => Policy::Poly { power: power()? },
+        "sigmoid" => Policy::Sigmoid { gamma: gamma()?, middle: size()? },
+        other => return Err(usage(format!("{}: the policy {other:?} is not known", path.display()))),
+    };
+    Ok(Options {
+        steps: solver.max_iter.unwrap_or(base.steps),
+        learning_rate: solver.base_lr,
+        policy,
+        momentum: solver.momentum,
+        nesterov: solver.nesterov,
+        decay: solver.weight_decay,
+        clip: solver.clip_gradients.unwrap_or(0.0),
+        seed: solver.random_seed.unwrap_or(base.seed),
+        ..base.clone()
+    })
 }
 
 /// Block-wise reconstruction.
@@ -225,6 +277,30 @@ mod tests {
     }
 
     #[test]
+    fn a_solver_goes_before_the_commands_defaults_and_behind_what_is_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("solver.prototxt");
+        let read = |text: &str, given: Training| {
+            std::fs::write(&path, text).unwrap();
+            Training { solver: Some(path.clone()), ..given }.options(20, Options::default())
+        };
+        let text = "base_lr: 0.1 lr_policy: 'step' gamma: 0.5 stepsize: 10 max_iter: 70 momentum: 0.8 type: 'Nesterov'";
+        let found = read(text, Training { momentum: Some(0.5), ..Training::default() }).unwrap();
+        let policy = Policy::Step { gamma: 0.5, every: 10 };
+        assert_eq!((found.steps, found.learning_rate, found.momentum, found.nesterov), (70, 0.1, 0.5, true));
+        assert_eq!((found.policy, found.batch), (policy, Options::default().batch));
+        for (text, what) in [
+            ("base_lr: 0.1 lr_policy: 'step' gamma: 0.5", "stepsize"),
+            ("base_lr: 0.1 lr_policy: 'inv' gamma: 0.5", "power"),
+            ("base_lr: 0.1 lr_policy: 'mine'", "mine"),
+            ("base_lr: 0.1 weight_decay: -1", "decay"),
+        ] {
+            let error = read(text, Training::default()).unwrap_err().to_string();
+            assert!(error.contains(what), "{text}: {error}");
+        }
+    }
+
+    #[test]
     fn what_is_given_goes_before_the_commands_defaults() {
         let base = Options { batch: 8, ..Options::default() };
         let training = Training { epochs: Some(3), momentum: Some(0.5), ..Training::default() };
@@ -240,6 +316,8 @@ mod tests {
             Training { momentum: Some(1.0), ..Training::default() },
             Training { learning_rate: Some(f64::NAN), ..Training::default() },
             Training { temperature: Some(0.0), ..Training::default() },
+            Training { label_smoothing: Some(1.0), ..Training::default() },
+            Training { solver: Some("there is none".into()), ..Training::default() },
         ] {
             assert!(wrong.options(20, base.clone()).is_err(), "{wrong:?}");
         }

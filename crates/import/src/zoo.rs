@@ -63,6 +63,16 @@ pub const ZOO: &[Entry] = &[
         about: "MobileNet v1 (Howard et al. 2017)",
         prototxt: include_str!("../zoo/mobilenet.prototxt"),
     },
+    Entry {
+        name: "vgg16_cifar10",
+        about: "VGG with 16 layers for images of 32x32 pixels and 10 classes, with batch normalization",
+        prototxt: include_str!("../zoo/vgg16_cifar10.prototxt"),
+    },
+    Entry {
+        name: "vgg16_cifar10_half",
+        about: "the same with convolutions half as wide",
+        prototxt: include_str!("../zoo/vgg16_cifar10_half.prototxt"),
+    },
 ];
 
 /// The network of this name, without weights.

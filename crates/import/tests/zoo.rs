@@ -34,6 +34,8 @@ fn networks_have_their_published_sizes() {
         case("nin", 7_595_176, 1_100_188_800, [12, 0, 0]),
         case("resnet50", 25_610_152, 3_857_973_248, [53, 1, 0]),
         case("mobilenet", 4_253_864, 568_740_352, [28, 0, 0]),
+        case("vgg16_cifar10", 15_257_802, 313_725_952, [13, 3, 0]),
+        case("vgg16_cifar10_half", 4_085_866, 79_139_840, [13, 3, 0]),
     ];
     for case in cases {
         let net = zoo::net(case.name).unwrap_or_else(|e| panic!("{e}"));
@@ -42,7 +44,8 @@ fn networks_have_their_published_sizes() {
         assert_eq!(found, expected, "{}: parameters and connections", case.name);
         let found = [c.convolutions, c.fully_connected, c.inception_modules];
         assert_eq!(found, [case.convolutions, case.fully_connected, case.inception_modules], "{}", case.name);
-        assert_eq!(net.graph.shape(net.graph.output()), Shape::new(1000, 1, 1).unwrap(), "{}", case.name);
+        let classes = if case.name.contains("cifar10") { 10 } else { 1000 };
+        assert_eq!(net.graph.shape(net.graph.output()), Shape::new(classes, 1, 1).unwrap(), "{}", case.name);
     }
 }
 

@@ -170,6 +170,9 @@ impl Expected for i64 {
 impl Expected for f32 {
     const EXPECTED: &'static str = "a number";
 }
+impl Expected for f64 {
+    const EXPECTED: &'static str = "a number";
+}
 impl Expected for bool {
     const EXPECTED: &'static str = "true or false";
 }

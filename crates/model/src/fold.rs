@@ -85,7 +85,8 @@ impl Entry {
         let Some(weights) = &self.weights else { return Ok(None) };
         let values = weights.values();
         if self.is("BatchNorm") {
-            let layer = BatchNorm { eps: self.node.layer.attributes().get_or("eps", BatchNorm::default().eps)? };
+            let eps = self.node.layer.attributes().get_or("eps", BatchNorm::default().eps)?;
+            let layer = BatchNorm { eps, ..BatchNorm::default() };
             let (mean, variance) = values.split_at(values.len() / 2);
             let lines = mean.iter().zip(variance).map(|(&m, &v)| layer.line(f64::from(m), f64::from(v)));
             let (factor, offset) = lines.map(|[factor, offset]| (factor, offset)).unzip();

@@ -37,6 +37,8 @@ pub enum Mode {
     Train {
         /// Seed of this layer and step.
         seed: u64,
+        /// Whether layers normalize by the statistics of the batch, not by those they have stored.
+        batch_statistics: bool,
     },
 }
 
@@ -233,6 +235,12 @@ pub trait Layer: Float<f32> + Float<f64> + Debug + Send + Sync {
     /// Whether its weights are trained by gradients; statistics (BatchNorm) are not.
     fn learns(&self) -> bool {
         true
+    }
+
+    /// Whether its weights are running averages of what it [saves](Memo::saved) of each batch in training: the share of the
+    /// past that is kept from batch to batch.
+    fn running_average(&self) -> Option<f32> {
+        None
     }
 
     /// Whether, in floating point, this is `max(x, 0)` and nothing else.

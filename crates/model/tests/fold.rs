@@ -92,7 +92,7 @@ fn a_residual_network_keeps_its_scores() {
     let data = image(&mut g);
     let first = g.add("bn0", BatchNorm::default(), &[data]).unwrap();
     let c1 = g.add("conv1", conv(false), &[first]).unwrap();
-    let b1 = g.add("bn1", BatchNorm { eps: 0.01 }, &[c1]).unwrap();
+    let b1 = g.add("bn1", BatchNorm { eps: 0.01, ..BatchNorm::default() }, &[c1]).unwrap();
     let s1 = g.add("scale1", Scale { bias: true }, &[b1]).unwrap();
     let r1 = g.add("relu1", Relu::default(), &[s1]).unwrap();
     let c2 = g.add("conv2", Convolution { groups: 3, ..conv(true) }, &[r1]).unwrap();
@@ -134,7 +134,7 @@ fn what_cannot_be_multiplied_is_refused_by_name() {
     let mut g = Graph::new();
     let data = image(&mut g);
     let c1 = g.add("conv1", Convolution::square(6, 1, 1, 0), &[data]).unwrap();
-    g.add("bn1", BatchNorm { eps: 1e-30 }, &[c1]).unwrap();
+    g.add("bn1", BatchNorm { eps: 1e-30, ..BatchNorm::default() }, &[c1]).unwrap();
     let mut net = filled(g);
     net.weights[c1] = Some(Weights::dense([6, 3, 1, 1], vec![1e30; 18], vec![0.0; 6]));
     net.weights[2] = Some(Weights::dense([2, 6, 1, 1], vec![0.0; 12], vec![]));

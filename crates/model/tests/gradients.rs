@@ -53,7 +53,8 @@ fn activations() -> Vec<Case> {
 fn by_channel() -> Vec<Case> {
     vec![
         Case::new(BatchNorm::default(), &[[4, 3, 5]]).weights(0.3, 2.0).frozen(),
-        Case::new(BatchNorm { eps: 0.001 }, &[[9, 1, 1]]).weights(0.3, 2.0).frozen(),
+        Case::new(BatchNorm { eps: 0.001, ..BatchNorm::default() }, &[[9, 1, 1]]).weights(0.3, 2.0).frozen(),
+        Case::new(BatchNorm::default(), &[[4, 3, 5]]).weights(0.3, 2.0).frozen().by_batch(),
         Case::new(Scale { bias: true }, &[[4, 3, 5]]),
         Case::new(Scale { bias: false }, &[[9, 1, 1]]),
     ]

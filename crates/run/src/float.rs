@@ -248,8 +248,9 @@ where
                 Mode::Train { .. } if !drops => Mode::Infer,
                 Mode::Infer => Mode::Infer,
                 // Each layer draws its own numbers.
-                Mode::Train { seed } => {
-                    Mode::Train { seed: seed ^ (id as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) }
+                Mode::Train { seed, batch_statistics } => {
+                    let seed = seed ^ (id as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                    Mode::Train { seed, batch_statistics }
                 }
             },
             rectified: self.rectified[id],

@@ -29,6 +29,10 @@ pub struct Train {
     teaching: Teaching,
     #[command(flatten)]
     training: Training,
+    /// Normalize by the statistics that BatchNorm layers have stored, and leave these as they are, instead of taking those
+    /// of each batch: for few images
+    #[arg(long, help_heading = "Training")]
+    stored_statistics: bool,
     #[command(flatten)]
     keeping: Keeping,
     #[command(flatten)]
@@ -53,6 +57,7 @@ impl Run for Train {
             learning_rate: 0.01,
             policy: Policy::Cosine { warmup: 0 },
             decay: 0.0005,
+            batch_statistics: !self.stored_statistics,
             ..Options::default()
         };
         // Without a word of a teacher true labels are meant.

@@ -247,7 +247,7 @@ impl<'a> Reconstruction<'a> {
                 wanted.extend_from_slice(&targets[image * to..][..to]);
             }
             let learn = policy.rate(learning_rate, step, steps) as f32;
-            let rates = Rates { learn, momentum: 0.9, decay: 0.0, clip: f32::INFINITY };
+            let rates = Rates { learn, momentum: 0.9, nesterov: false, decay: 0.0, clip: f32::INFINITY };
             let target = Target::Outputs { values: &wanted, power: power as f32 };
             let loss = trainer.step(&inputs, target, rates, 0);
             if !loss.is_finite() {

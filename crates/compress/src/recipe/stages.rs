@@ -321,6 +321,8 @@ pub struct Retrain {
     pub policy: Option<Policy>,
     /// Momentum.
     pub momentum: Option<f32>,
+    /// Whether momentum is Nesterov's.
+    pub nesterov: Option<bool>,
     /// Weight decay.
     pub decay: Option<f32>,
     /// Largest norm of all gradients together; 0 for no limit.
@@ -329,6 +331,10 @@ pub struct Retrain {
     pub temperature: Option<f32>,
     /// Learn from true labels instead of the float network's scores.
     pub labels: Option<bool>,
+    /// Share of true labels that is given to all classes evenly.
+    pub smoothing: Option<f32>,
+    /// Normalize by the statistics of each batch rather than by those that are stored.
+    pub batch_statistics: Option<bool>,
     /// Seed of everything random.
     pub seed: Option<u64>,
 }
@@ -343,10 +349,13 @@ impl Retrain {
             learning_rate: self.learning_rate.or(other.learning_rate),
             policy: self.policy.clone().or_else(|| other.policy.clone()),
             momentum: self.momentum.or(other.momentum),
+            nesterov: self.nesterov.or(other.nesterov),
             decay: self.decay.or(other.decay),
             clip: self.clip.or(other.clip),
             temperature: self.temperature.or(other.temperature),
             labels: self.labels.or(other.labels),
+            smoothing: self.smoothing.or(other.smoothing),
+            batch_statistics: self.batch_statistics.or(other.batch_statistics),
             seed: self.seed.or(other.seed),
         }
     }
@@ -361,9 +370,12 @@ impl From<&Retrain> for train::Options {
             learning_rate: r.learning_rate.unwrap_or(d.learning_rate),
             policy: r.policy.clone().unwrap_or(d.policy),
             momentum: r.momentum.unwrap_or(d.momentum),
+            nesterov: r.nesterov.unwrap_or(d.nesterov),
             decay: r.decay.unwrap_or(d.decay),
             clip: r.clip.unwrap_or(d.clip),
             temperature: r.temperature.unwrap_or(d.temperature),
+            smoothing: r.smoothing.unwrap_or(d.smoothing),
+            batch_statistics: r.batch_statistics.unwrap_or(d.batch_statistics),
             seed: r.seed.unwrap_or(d.seed),
         }
     }

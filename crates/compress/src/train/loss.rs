@@ -6,8 +6,14 @@ use synapress_kernels::real::Real;
 /// What a batch's scores should be.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
-    /// The true class of each image.
-    Labels(&'a [usize]),
+    /// The true class of each image, of which so much is shared out evenly to all classes: label smoothing (Szegedy et
+    /// al. 2016, section 7).
+    Labels {
+        /// The classes.
+        labels: &'a [usize],
+        /// The share, 0 to below 1.
+        smoothing: f32,
+    },
     /// The teacher's scores before softmax, `(n, classes)`: distillation (Hinton et al. 2015). Both sides are softened
     /// by the temperature and the gradient scaled by its square.
     Teacher {
@@ -49,11 +55,16 @@ pub fn loss<T: Real>(logits: &[T], classes: usize, target: Target<'_>, weight: f
     let mut wanted = vec![T::default(); classes];
     for (image, (z, g)) in logits.chunks_exact(classes).zip(gradient.chunks_exact_mut(classes)).enumerate() {
         match target {
-            Target::Labels(labels) => {
+            Target::Labels { labels, smoothing } => {
                 softmax(z, T::of(1.0), g);
-                total -= g[labels[image]].to64().max(1e-30).ln();
-                g[labels[image]] += -T::of(1.0);
-                g.iter_mut().for_each(|g| *g = *g * scale);
+                let even = T::of(smoothing) / T::of64(classes as f64);
+                let surprise = |p: T| -p.to64().max(1e-30).ln();
+                total += f64::from(1.0 - smoothing) * surprise(g[labels[image]]);
+                if smoothing > 0.0 {
+                    total += even.to64() * g.iter().map(|&p| surprise(p)).sum::<f64>();
+                }
+                g[labels[image]] += -T::of(1.0 - smoothing);
+                g.iter_mut().for_each(|g| *g = (*g - even) * scale);
             }
             Target::Teacher { logits, temperature } => {
                 let t = T::of(temperature);
@@ -89,7 +100,8 @@ mod tests {
         let logits = [0.3, -1.2, 2.0, 0.7, 0.1, -0.4];
         let teacher = [1.0f32, 0.0, -1.0, 0.5, 0.5, 3.0];
         let targets = [
-            (Target::Labels(&[2, 0]), 1.0),
+            (Target::Labels { labels: &[2, 0], smoothing: 0.0 }, 1.0),
+            (Target::Labels { labels: &[2, 0], smoothing: 0.1 }, 1.0),
             (Target::Teacher { logits: &teacher, temperature: 1.0 }, 1.0),
             (Target::Teacher { logits: &teacher, temperature: 3.0 }, 9.0),
             (Target::Outputs { values: &teacher, power: 4.0 }, 1.0),

@@ -37,12 +37,19 @@ pub struct Options {
     pub policy: Policy,
     /// Momentum.
     pub momentum: f32,
+    /// Whether momentum is Nesterov's: the gradient's part is weighed as one step ahead.
+    pub nesterov: bool,
     /// Weight decay.
     pub decay: f32,
     /// Largest norm of all gradients together; larger ones are scaled down. 0 for no limit.
     pub clip: f32,
     /// Temperature of distillation, when there is a teacher.
     pub temperature: f32,
+    /// Share of true labels that is given to all classes evenly, when there is none.
+    pub smoothing: f32,
+    /// Whether layers normalize by the statistics of each batch and keep running averages of them, rather than use those
+    /// that are stored: for training from nothing.
+    pub batch_statistics: bool,
     /// Seed of everything random.
     pub seed: u64,
 }
@@ -55,9 +62,12 @@ impl Default for Options {
             learning_rate: 0.001,
             policy: Policy::Cosine { warmup: 0 },
             momentum: 0.9,
+            nesterov: false,
             decay: 0.0,
             clip: 0.0,
             temperature: 2.0,
+            smoothing: 0.0,
+            batch_statistics: false,
             seed: 1,
         }
     }
@@ -124,6 +134,9 @@ pub fn train(
     {
         first = step;
     }
+    if options.batch_statistics {
+        trainer.normalize_by_batch(first);
+    }
     if teacher.is_some() {
         // A teacher's scores are exact: what drops out would only add noise to them.
         trainer.executor().without_dropout();
@@ -137,7 +150,7 @@ pub fn train(
     for step in first..options.steps {
         batches.batch(step, &mut images, &mut labels)?;
         let target = match &mut teacher {
-            None => Target::Labels(&labels),
+            None => Target::Labels { labels: &labels, smoothing: options.smoothing },
             Some((executor, heads)) => {
                 executor.forward(&images, Mode::Infer);
                 let (head, _) = heads[heads.len() - 1];
@@ -148,6 +161,7 @@ pub fn train(
         let rates = Rates {
             learn: rate as f32,
             momentum: options.momentum,
+            nesterov: options.nesterov,
             decay: options.decay,
             clip: if options.clip > 0.0 { options.clip } else { f32::INFINITY },
         };

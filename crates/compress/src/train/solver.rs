@@ -5,6 +5,8 @@ use std::f64::consts::PI;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::trainer::Rates;
+
 /// Learning-rate policies: Caffe's, and cosine (Loshchilov and Hutter 2017).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
@@ -78,17 +80,21 @@ impl Policy {
     }
 }
 
-/// One update of a parameter: `v = momentum * v + rate * (g + decay * w)`, `w -= v`, as Caffe's SGD solver.
-/// With `hold_zeros`, values that are exactly zero (pruned) stay so. Elements are independent, so threads do not
-/// change the result.
-pub fn update(w: &mut [f32], v: &mut [f32], g: &[f32], rate: f32, momentum: f32, decay: f32, hold_zeros: bool) {
+/// One update of a parameter: `v = momentum * v + rate * (g + decay * w)`, `w -= v`, as Caffe's SGD solver; with
+/// Nesterov's momentum `w -= (1 + momentum) * v - momentum * (v before)`, as its solver of that name. `rate` is the
+/// parameter's own learning rate. With `hold_zeros`, values that are exactly zero (pruned) stay so. Elements are
+/// independent, so threads do not change the result.
+pub fn update(w: &mut [f32], v: &mut [f32], g: &[f32], rate: f32, rates: &Rates, hold_zeros: bool) {
     const PIECE: usize = 1 << 14;
+    let &Rates { momentum, decay, nesterov, .. } = rates;
+    let ahead = if nesterov { momentum } else { 0.0 };
     w.par_chunks_mut(PIECE).zip(v.par_chunks_mut(PIECE)).zip(g.par_chunks(PIECE)).for_each(|((w, v), g)| {
         for ((w, v), g) in w.iter_mut().zip(v).zip(g) {
             let held = hold_zeros && *w == 0.0;
             let step = momentum * *v + rate * (g + decay * *w);
+            let moved = step + ahead * (step - *v);
             *v = if held { 0.0 } else { step };
-            *w = if held { 0.0 } else { *w - step };
+            *w = if held { 0.0 } else { *w - moved };
         }
     });
 }
@@ -151,10 +157,23 @@ mod tests {
     fn pruned_weights_stay_zero_and_others_move() {
         let (mut w, mut v) = (vec![0.0, 1.0, -1.0], vec![0.0; 3]);
         for _ in 0..3 {
-            update(&mut w, &mut v, &[1.0, 1.0, 1.0], 0.1, 0.9, 0.01, true);
+            let rates = Rates { learn: 0.1, momentum: 0.9, nesterov: false, decay: 0.01, clip: f32::INFINITY };
+            update(&mut w, &mut v, &[1.0, 1.0, 1.0], 0.1, &rates, true);
         }
         assert_eq!(w[0], 0.0);
         assert!(w[1] < 1.0 && w[2] < -1.0);
+    }
+
+    #[test]
+    fn nesterov_weighs_the_gradient_one_step_ahead() {
+        let rates = Rates { learn: 0.1, momentum: 0.5, nesterov: true, decay: 0.0, clip: f32::INFINITY };
+        let (mut w, mut v) = (vec![1.0], vec![0.0]);
+        update(&mut w, &mut v, &[2.0], 0.1, &rates, false);
+        // v = 0.2, and w moves by 1.5 v - 0.5 * 0.
+        assert!((v[0] - 0.2).abs() < 1e-6 && (w[0] - 0.7).abs() < 1e-6, "{w:?} {v:?}");
+        update(&mut w, &mut v, &[2.0], 0.1, &rates, false);
+        // v = 0.5 * 0.2 + 0.2 = 0.3, and w moves by 1.5 * 0.3 - 0.5 * 0.2.
+        assert!((v[0] - 0.3).abs() < 1e-6 && (w[0] - 0.35).abs() < 1e-6, "{w:?} {v:?}");
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct Rates {
     pub learn: f32,
     /// Momentum.
     pub momentum: f32,
+    /// Whether it is Nesterov's.
+    pub nesterov: bool,
     /// Weight decay, before each parameter's own factor.
     pub decay: f32,
     /// Gradients are scaled down to this Euclidean norm over all parameters; infinite for no limit.
@@ -52,6 +54,8 @@ pub struct Trainer {
     /// For each node mean squared gradients of its weights, or centroids, and of its bias, if the solver is Adam.
     squares: Option<Vec<[Vec<f32>; 2]>>,
     steps: i32,
+    /// Steps that running averages are of, if layers normalize by batches.
+    averaged: Option<usize>,
     heads: Vec<(NodeId, f32)>,
     hold_zeros: bool,
 }
@@ -104,6 +108,7 @@ impl Trainer {
             bias_velocity,
             squares: None,
             steps: 0,
+            averaged: None,
             hold_zeros,
         };
         let parts = trainer.executor.parts();
@@ -118,9 +123,16 @@ impl Trainer {
         self.steps = 0;
     }
 
+    /// From now on layers normalize by the statistics of each batch (Ioffe and Szegedy 2015), and what they have stored
+    /// become running averages of these. `steps` have been made so before; with 0 nothing is kept of what was stored.
+    pub fn normalize_by_batch(&mut self, steps: usize) {
+        self.averaged = Some(steps);
+    }
+
     /// One step on a batch of images `(n, C, H, W)`; returns the mean loss of the main classifier before the update.
     pub fn step(&mut self, images: &[f32], target: Target<'_>, rates: Rates, seed: u64) -> f64 {
-        self.executor.forward(images, Mode::Train { seed });
+        let batch_statistics = self.averaged.is_some();
+        self.executor.forward(images, Mode::Train { seed, batch_statistics });
         let mut from = Vec::with_capacity(self.heads.len());
         let mut total = 0.0;
         for &(node, weight) in &self.heads {
@@ -132,7 +144,23 @@ impl Trainer {
         }
         self.gradients.compute(&mut self.executor, from);
         self.update(rates);
+        self.average();
         total
+    }
+
+    /// Takes the statistics of the last batch into the running averages. As Caffe's, these are weighted by age and
+    /// divided by the sum of all weights, so that early ones are not drawn to where they began.
+    fn average(&mut self) {
+        let Some(steps) = &mut self.averaged else { return };
+        *steps += 1;
+        let parts = self.executor.parts();
+        for (id, memo) in parts.memos.iter().enumerate() {
+            let Some(kept) = parts.graph.node(id).layer.running_average() else { continue };
+            let kept = f64::from(kept);
+            let share = ((1.0 - kept) / (1.0 - kept.powf(*steps as f64))) as f32;
+            let averages = &mut parts.parameters[id].weights;
+            averages.iter_mut().zip(&memo.saved).for_each(|(average, &new)| *average += share * (new - *average));
+        }
     }
 
     fn update(&mut self, rates: Rates) {
@@ -161,7 +189,7 @@ impl Trainer {
                 let rate = rates.learn * by.learn;
                 match s {
                     Some(s) => adapt(w, v, s, g, rate, rates.momentum, steps, hold),
-                    None => update(w, v, g, rate, rates.momentum, rates.decay * by.decay, hold),
+                    None => update(w, v, g, rate, &Rates { decay: rates.decay * by.decay, ..rates }, hold),
                 }
             };
             match slot {
@@ -205,7 +233,12 @@ impl Trainer {
     pub fn net(&mut self) -> Net {
         let parts = self.executor.parts();
         for (id, slot) in self.slots.iter().enumerate() {
+            let averages = self.averaged.and(parts.graph.node(id).layer.running_average());
             let Some(weights) = &mut self.net.weights[id] else { continue };
+            if let (Some(_), Form::Dense(w)) = (averages, &mut weights.form) {
+                w.copy_from_slice(&parts.parameters[id].weights);
+                continue;
+            }
             match (slot, &mut weights.form) {
                 (Slot::Dense { rounded: Some((_, from)), .. }, Form::Dense(w)) => w.copy_from_slice(from),
                 (Slot::Dense { .. }, Form::Dense(w)) => w.copy_from_slice(&parts.parameters[id].weights),

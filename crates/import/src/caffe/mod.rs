@@ -8,8 +8,10 @@ mod data;
 mod graph;
 mod learning;
 mod rules;
+mod solver;
 
 pub(crate) use graph::MOST_WEIGHTS;
+pub use solver::Solver;
 
 use std::fs;
 use std::path::Path;

@@ -1,15 +1,17 @@
 //! BatchNorm: normalization by stored statistics, without a learned scale (that is a Scale after it).
 //!
-//! Training uses the stored statistics too and never changes them: they were taken over a data set far larger than
-//! what a network is retrained on. It has no integer form; `fold::fold_batch_norm` joins it to the layer before it.
+//! Retraining uses the stored statistics too and never changes them: they were taken over a data set far larger than
+//! what a network is retrained on. Training from nothing normalizes by the statistics of each batch, of which the stored
+//! ones are running averages (Ioffe and Szegedy 2015). It has no integer form; `fold::fold_batch_norm` joins it to the
+//! layer before it.
 
 use synapress_kernels::real::Real;
 
-use super::channels::{affine, scale_gradient};
+use super::channels::{affine, each, means, scale_gradient};
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
-use crate::layer::{Backward, Float, Forward, Kind, Layer};
+use crate::layer::{Backward, Float, Forward, Kind, Layer, Mode};
 use crate::linear::IntegerWeights;
 use crate::shape::Shape;
 use crate::weights::WeightShape;
@@ -21,27 +23,34 @@ pub(super) const KIND: Kind = Kind {
     inputs: [1, 1],
     read: |a| {
         let eps = a.get_or("eps", EPS)?;
-        a.ignore(&["use_global_stats", "moving_average_fraction", "engine"]);
+        let moving_average_fraction = a.get_or("moving_average_fraction", FRACTION)?;
+        a.ignore(&["use_global_stats", "engine"]);
         a.finish()?;
+        if !(0.0..1.0).contains(&moving_average_fraction) {
+            return Err(super::senseless("moving_average_fraction must be a number from 0 to below 1"));
+        }
         if !(eps > 0.0 && eps.is_finite()) {
             return Err(super::senseless(format!("eps must be a positive number, not {eps}")));
         }
-        super::boxed(BatchNorm { eps })
+        super::boxed(BatchNorm { eps, moving_average_fraction })
     },
 };
 
 const EPS: f32 = 1e-5;
+const FRACTION: f32 = 0.999;
 
 /// `(x - mean) / sqrt(variance + eps)`, by channel. Weights are `[2, C, 1, 1]`: the means, then the variances.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchNorm {
     /// Keeps the divisor from zero.
     pub eps: f32,
+    /// Share of the running averages that is kept from batch to batch in training.
+    pub moving_average_fraction: f32,
 }
 
 impl Default for BatchNorm {
     fn default() -> Self {
-        Self { eps: EPS }
+        Self { eps: EPS, moving_average_fraction: FRACTION }
     }
 }
 
@@ -60,7 +69,11 @@ impl Layer for BatchNorm {
     }
 
     fn attributes(&self) -> Attributes {
-        Attributes::new().with_unless("eps", self.eps, EPS)
+        Attributes::new().with_unless("eps", self.eps, EPS).with_unless(
+            "moving_average_fraction",
+            self.moving_average_fraction,
+            FRACTION,
+        )
     }
 
     fn boxed(&self) -> Box<dyn Layer> {
@@ -79,6 +92,10 @@ impl Layer for BatchNorm {
         true
     }
 
+    fn running_average(&self) -> Option<f32> {
+        Some(self.moving_average_fraction)
+    }
+
     fn verify_integer(
         &self,
         _inputs: &[Fixed],
@@ -92,14 +109,59 @@ impl Layer for BatchNorm {
 
 impl<T: Real> Float<T> for BatchNorm {
     fn forward(&self, io: Forward<'_, T>) {
-        let (mean, variance) = io.weights.split_at(io.output_shape.channels);
+        let (shape, batch) = (io.output_shape, io.batch);
+        let saved = &mut io.memo.saved;
+        saved.clear();
+        if let Mode::Train { batch_statistics: true, .. } = io.mode {
+            let x = if io.inputs[0].is_empty() { &*io.output } else { io.inputs[0] };
+            let mean = means(shape, batch, |_, at| sum(x[at].iter().copied()));
+            let variance = means(shape, batch, |c, at| {
+                sum(x[at].iter().map(|&x| {
+                    let d = x - mean[c];
+                    d * d
+                }))
+            });
+            saved.extend(mean.into_iter().chain(variance));
+        }
+        let (mean, variance) = if saved.is_empty() { io.weights } else { &saved[..] }.split_at(shape.channels);
         affine(io.output_shape, io.inputs[0], io.output, |c| self.line(mean[c], variance[c]));
     }
 
     fn backward(&self, io: Backward<'_, T>) {
         let Some(target) = &mut io.input_gradients[0] else { return };
-        let (mean, variance) = io.weights.split_at(io.output_shape.channels);
+        let (shape, saved) = (io.output_shape, &io.memo.saved);
+        let (mean, variance) = if saved.is_empty() { io.weights } else { &saved[..] }.split_at(shape.channels);
         let factor = |c| self.line::<T>(mean[c], variance[c])[0];
-        scale_gradient(io.output_shape, io.output_gradient, target.data, target.add, factor);
+        if saved.is_empty() {
+            scale_gradient(shape, io.output_gradient, target.data, target.add, factor);
+            return;
+        }
+        // With y the output and d its gradient: the mean of d and that of d y along y are taken off, because every input
+        // moves the mean and the variance.
+        let y = io.output;
+        let d = if io.output_gradient.is_empty() { &*target.data } else { io.output_gradient };
+        let shared = means(shape, io.batch, |_, at| sum(d[at].iter().copied()));
+        let along = means(shape, io.batch, |_, at| sum(d[at.clone()].iter().zip(&y[at]).map(|(&d, &y)| d * y)));
+        let (gradient, add) = (io.output_gradient, target.add);
+        each(shape, target.data, |c, from, out| {
+            let factor = factor(c);
+            let part = |d: T, y: T| factor * (d - shared[c] - y * along[c]);
+            let y = &y[from..][..out.len()];
+            match gradient.get(from..from + out.len()) {
+                None => out.iter_mut().zip(y).for_each(|(g, &y)| *g = part(*g, y)),
+                Some(d) if add => out.iter_mut().zip(d).zip(y).for_each(|((g, &d), &y)| *g += part(d, y)),
+                Some(d) => out.iter_mut().zip(d).zip(y).for_each(|((g, &d), &y)| *g = part(d, y)),
+            }
+        });
     }
+}
+
+/// A sum in 16 interleaved parts, which vectorize, as a double-precision number.
+fn sum<T: Real>(values: impl Iterator<Item = T>) -> f64 {
+    let (mut parts, mut at) = ([T::default(); 16], 0);
+    for x in values {
+        parts[at] += x;
+        at = (at + 1) % 16;
+    }
+    parts.iter().map(|p| p.to64()).sum()
 }

@@ -33,6 +33,17 @@ pub(super) fn add_sums<T: Real>(shape: Shape, batch: usize, sums: &mut [T], f: i
     });
 }
 
+/// The mean of each channel over a batch, from what `f` adds up of its places in an image; images in order.
+pub(super) fn means<T: Real>(shape: Shape, batch: usize, f: impl Fn(usize, Range<usize>) -> f64 + Sync) -> Vec<T> {
+    let area = shape.area();
+    let of = |channel| {
+        let at = |image| (image * shape.channels + channel) * area;
+        let sum: f64 = (0..batch).map(|image| f(channel, at(image)..at(image) + area)).sum();
+        T::of64(sum / (batch * area) as f64)
+    };
+    (0..shape.channels).into_par_iter().map(of).collect()
+}
+
 /// `factor * x + offset`, both by channel; over `output` itself when `input` is empty.
 pub(super) fn affine<T: Real>(shape: Shape, input: &[T], output: &mut [T], line: impl Fn(usize) -> [T; 2] + Sync) {
     each(shape, output, |channel, from, out| {

@@ -93,7 +93,7 @@ impl<T: Real> Float<T> for Dropout {
             io.output.copy_from_slice(io.inputs[0]);
         }
         io.memo.places.clear();
-        let Mode::Train { seed } = io.mode else { return };
+        let Mode::Train { seed, .. } = io.mode else { return };
         io.memo.places.extend([(seed >> 32) as u32, seed as u32]);
         let kept = self.kept();
         io.output.par_chunks_mut(PIECE).enumerate().for_each(|(piece, values)| {

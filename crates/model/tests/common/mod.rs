@@ -18,7 +18,7 @@ const STEP: f64 = 1e-5;
 /// Allowed difference of gradients, relative to 1 + magnitude.
 const TOLERANCE: f64 = 1e-6;
 /// The same seed for every pass, so that what is drawn (dropout) stays the same.
-const TRAIN: Mode = Mode::Train { seed: 7 };
+const TRAIN: Mode = Mode::Train { seed: 7, batch_statistics: false };
 
 /// A layer to be checked.
 #[derive(Debug)]
@@ -33,13 +33,15 @@ pub struct Case {
     pub frozen: bool,
     /// Inputs lie between minus and plus this.
     pub spread: f64,
+    /// How it is trained.
+    pub mode: Mode,
 }
 
 impl Case {
     /// A case of inputs `[channels, height, width]`.
     pub fn new(layer: impl Layer + 'static, inputs: &[[usize; 3]]) -> Self {
         let inputs = inputs.iter().map(|&[c, h, w]| Shape::new(c, h, w).unwrap()).collect();
-        Self { layer: Box::new(layer), inputs, weights: [-1.0, 1.0], frozen: false, spread: 2.0 }
+        Self { layer: Box::new(layer), inputs, weights: [-1.0, 1.0], frozen: false, spread: 2.0, mode: TRAIN }
     }
 
     /// The same with weights from this range.
@@ -51,6 +53,12 @@ impl Case {
     /// The same with weights that must take no gradient.
     pub fn frozen(mut self) -> Self {
         self.frozen = true;
+        self
+    }
+
+    /// The same, normalized by the statistics of a batch.
+    pub fn by_batch(mut self) -> Self {
+        self.mode = Mode::Train { seed: 7, batch_statistics: true };
         self
     }
 
@@ -161,7 +169,7 @@ enum Ask {
 }
 
 fn backward(case: &Case, data: &Data<f64>, loss: &[f64], ask: Ask) -> Gradients {
-    let mut run = forward::<f64>(case, data, BATCH, TRAIN, ask == Ask::InPlace);
+    let mut run = forward::<f64>(case, data, BATCH, case.mode, ask == Ask::InPlace);
     let mut numbers = Numbers(99);
     let mut start = |n: usize| numbers.even(n, [-1.0, 1.0]);
     let before: Vec<Vec<f64>> = match ask {
@@ -215,7 +223,7 @@ fn slopes(case: &Case, data: &Data<f64>, loss: &[f64], select: impl Fn(&mut Data
     let mut moved = data.clone();
     let count = select(&mut moved).len();
     let value = |data: &Data<f64>| {
-        let output = forward(case, data, BATCH, TRAIN, false).output;
+        let output = forward(case, data, BATCH, case.mode, false).output;
         output.iter().zip(loss).map(|(y, r)| y * r).sum::<f64>()
     };
     (0..count)
@@ -251,7 +259,7 @@ pub fn check(case: &Case) {
     let shape = case.layer.weight_shape(&case.inputs).unwrap_or(WeightShape { dims: [0; 4], bias: false });
     let (weights, bias) = (numbers.even(shape.len(), case.weights), numbers.even(shape.bias_len(), case.weights));
     let data = Data { inputs, weights, bias };
-    let output = forward(case, &data, BATCH, TRAIN, false).output;
+    let output = forward(case, &data, BATCH, case.mode, false).output;
     let loss = numbers.even(output.len(), [-1.0, 1.0]);
 
     let input_slopes: Vec<Vec<f64>> =
@@ -265,7 +273,7 @@ pub fn check(case: &Case) {
     let mut asks = vec![Ask::Overwrite, Ask::Add, Ask::Parameters, Ask::Inputs];
     if case.layer.in_place() {
         asks.push(Ask::InPlace);
-        for mode in [TRAIN, Mode::Infer] {
+        for mode in [case.mode, Mode::Infer] {
             let apart = forward(case, &data, BATCH, mode, false).output;
             assert_eq!(forward(case, &data, BATCH, mode, true).output, apart, "{:?} in place", case.layer);
         }
