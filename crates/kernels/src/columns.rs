@@ -90,8 +90,15 @@ pub fn gather_rows<T: Copy + Default>(
             for kx in 0..w.kernel[1] {
                 let (x0, x1, from_x) = inside(kx, 1, w, width, out[1]);
                 let line = &mut matrix[row * row_stride + at..][..rows.len() * out[1]];
+                row += 1;
                 line[..y0 * out[1]].fill(T::default());
                 line[y1 * out[1]..].fill(T::default());
+                if let Some(run) = run(w, width, out[1], [y0, y1], [x0, x1]) {
+                    let line = &mut line[y0 * width..y1 * width];
+                    line[x0..][..run].copy_from_slice(&plane[from_y * width + from_x..][..run]);
+                    clear_sides(line, width, [x0, x1]);
+                    continue;
+                }
                 for y in y0..y1 {
                     let source = &plane[(from_y + (y - y0) * w.stride[0]) * width..][..width];
                     let target = &mut line[y * out[1]..][..out[1]];
@@ -105,15 +112,32 @@ pub fn gather_rows<T: Copy + Default>(
                         }
                     }
                 }
-                row += 1;
             }
         }
     }
 }
 
-/// The adjoint of [`gather_rows`]: adds every element of the matrix to the pixel that it was read from.
+/// How many elements a tap reads from the first to the last, if they follow one another in the image as they do in the
+/// matrix: then all rows are one run, in which only what lies beyond the sides is wrong.
+fn run(w: &Window, width: usize, positions: usize, [y0, y1]: [usize; 2], [x0, x1]: [usize; 2]) -> Option<usize> {
+    let same = w.stride == [1, 1] && positions == width && y0 < y1 && x0 < x1;
+    same.then(|| (y1 - y0 - 1) * width + x1 - x0)
+}
+
+/// Clears what lies beyond the sides in every row.
+fn clear_sides<T: Copy + Default>(rows: &mut [T], width: usize, [x0, x1]: [usize; 2]) {
+    if (x0, x1) != (0, width) {
+        for row in rows.chunks_exact_mut(width) {
+            row[..x0].fill(T::default());
+            row[x1..].fill(T::default());
+        }
+    }
+}
+
+/// The adjoint of [`gather_rows`]: adds every element of the matrix to the pixel that it was read from. Elements that were
+/// read from no pixel may be cleared.
 pub fn scatter_add<T: Real>(
-    matrix: &[T],
+    matrix: &mut [T],
     row_stride: usize,
     at: usize,
     channels: usize,
@@ -131,7 +155,15 @@ pub fn scatter_add<T: Real>(
             let (y0, y1, from_y) = clipped(inside(ky, 0, w, height, out[0]), &rows, w.stride[0]);
             for kx in 0..w.kernel[1] {
                 let (x0, x1, from_x) = inside(kx, 1, w, width, out[1]);
-                let line = &matrix[row * row_stride + at..][..rows.len() * out[1]];
+                let line = &mut matrix[row * row_stride + at..][..rows.len() * out[1]];
+                row += 1;
+                if let Some(run) = run(w, width, out[1], [y0, y1], [x0, x1]) {
+                    let line = &mut line[y0 * width..y1 * width];
+                    clear_sides(line, width, [x0, x1]);
+                    let target = &mut plane[from_y * width + from_x..][..run];
+                    target.iter_mut().zip(&line[x0..]).for_each(|(t, s)| *t += *s);
+                    continue;
+                }
                 for y in y0..y1 {
                     let target = &mut plane[(from_y + (y - y0) * w.stride[0]) * width..][..width];
                     let source = &line[y * out[1]..][x0..x1];
@@ -145,7 +177,6 @@ pub fn scatter_add<T: Real>(
                         }
                     }
                 }
-                row += 1;
             }
         }
     }
@@ -162,6 +193,8 @@ mod tests {
             ([7, 7], [2, 2], [3, 3], [1, 1]),
             ([2, 3], [3, 1], [0, 2], [1, 2]),
             ([3, 3], [1, 1], [4, 4], [3, 3]),
+            ([3, 5], [1, 1], [2, 2], [2, 1]),
+            ([1, 25], [1, 1], [0, 12], [1, 1]),
             ([1, 1], [2, 2], [0, 0], [1, 1]),
         ];
         for (kernel, stride, pad, dilation) in cases {
@@ -193,14 +226,34 @@ mod tests {
             }
             assert_eq!(matrix, expected, "{w:?}");
             let mut image_gradient = vec![0.0; image.len()];
-            scatter_add(&weight, stride_of_rows, at, channels, size, &w, out, 0..out[0], &mut image_gradient);
+            scatter_add(
+                &mut weight.clone(),
+                stride_of_rows,
+                at,
+                channels,
+                size,
+                &w,
+                out,
+                0..out[0],
+                &mut image_gradient,
+            );
             assert_eq!(image_gradient, adjoint, "{w:?}");
             // Piece by piece the same as at once.
             let (mut pieces, mut image_gradient) = (matrix.clone(), vec![0.0; image.len()]);
             for y in (0..out[0]).step_by(2) {
                 let (rows, at) = (y..(y + 2).min(out[0]), at + y * out[1]);
                 gather_rows(&image, channels, size, &w, out, rows.clone(), &mut pieces, stride_of_rows, at);
-                scatter_add(&weight, stride_of_rows, at, channels, size, &w, out, rows, &mut image_gradient);
+                scatter_add(
+                    &mut weight.clone(),
+                    stride_of_rows,
+                    at,
+                    channels,
+                    size,
+                    &w,
+                    out,
+                    rows,
+                    &mut image_gradient,
+                );
             }
             assert_eq!(pieces, matrix, "{w:?}");
             assert_eq!(image_gradient, adjoint, "{w:?}");

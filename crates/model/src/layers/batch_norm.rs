@@ -114,14 +114,18 @@ impl<T: Real> Float<T> for BatchNorm {
         saved.clear();
         if let Mode::Train { batch_statistics: true, .. } = io.mode {
             let x = if io.inputs[0].is_empty() { &*io.output } else { io.inputs[0] };
-            let mean = means(shape, batch, |_, at| sum(x[at].iter().copied()));
-            let variance = means(shape, batch, |c, at| {
-                sum(x[at].iter().map(|&x| {
-                    let d = x - mean[c];
-                    d * d
-                }))
+            // One pass: numbers are counted from the channel's first one, so that nothing cancels out.
+            let first: Vec<T> = (0..shape.channels).map(|c| x[c * shape.area()]).collect();
+            let [from_first, squares] = means(shape, batch, |c, at| {
+                let first = first[c];
+                sums(&x[at], |x| {
+                    let d = x - first;
+                    [d, d * d]
+                })
             });
-            saved.extend(mean.into_iter().chain(variance));
+            let mean = first.iter().zip(&from_first).map(|(&first, &d)| T::of64(first.to64() + d));
+            let variance = squares.iter().zip(&from_first).map(|(&s, &d)| T::of64((s - d * d).max(0.0)));
+            saved.extend(mean.chain(variance));
         }
         let (mean, variance) = if saved.is_empty() { io.weights } else { &saved[..] }.split_at(shape.channels);
         affine(io.output_shape, io.inputs[0], io.output, |c| self.line(mean[c], variance[c]));
@@ -140,8 +144,8 @@ impl<T: Real> Float<T> for BatchNorm {
         // moves the mean and the variance.
         let y = io.output;
         let d = if io.output_gradient.is_empty() { &*target.data } else { io.output_gradient };
-        let shared = means(shape, io.batch, |_, at| sum(d[at].iter().copied()));
-        let along = means(shape, io.batch, |_, at| sum(d[at.clone()].iter().zip(&y[at]).map(|(&d, &y)| d * y)));
+        let [shared, along] = means(shape, io.batch, |_, at| pair_sums(&d[at.clone()], &y[at], |d, y| [d, d * y]));
+        let [shared, along] = [shared, along].map(|all| all.into_iter().map(T::of64).collect::<Vec<_>>());
         let (gradient, add) = (io.output_gradient, target.add);
         each(shape, target.data, |c, from, out| {
             let factor = factor(c);
@@ -156,12 +160,38 @@ impl<T: Real> Float<T> for BatchNorm {
     }
 }
 
-/// A sum in 16 interleaved parts, which vectorize, as a double-precision number.
-fn sum<T: Real>(values: impl Iterator<Item = T>) -> f64 {
-    let (mut parts, mut at) = ([T::default(); 16], 0);
-    for x in values {
-        parts[at] += x;
-        at = (at + 1) % 16;
+/// Two sums over numbers, in 16 interleaved parts, which vectorize.
+fn sums<T: Real>(values: &[T], of: impl Fn(T) -> [T; 2]) -> [f64; 2] {
+    let mut parts = [[T::default(); 16]; 2];
+    let mut add = |i: usize, x: T| {
+        let [a, b] = of(x);
+        parts[0][i] += a;
+        parts[1][i] += b;
+    };
+    let (chunks, rest) = values.as_chunks::<16>();
+    for chunk in chunks {
+        for i in 0..16 {
+            add(i, chunk[i]);
+        }
     }
-    parts.iter().map(|p| p.to64()).sum()
+    rest.iter().enumerate().for_each(|(i, &x)| add(i, x));
+    parts.map(|parts| parts.iter().map(|p| p.to64()).sum())
+}
+
+/// [`sums`] over pairs of numbers.
+fn pair_sums<T: Real>(a: &[T], b: &[T], of: impl Fn(T, T) -> [T; 2]) -> [f64; 2] {
+    let mut parts = [[T::default(); 16]; 2];
+    let mut add = |i: usize, x: T, y: T| {
+        let [a, b] = of(x, y);
+        parts[0][i] += a;
+        parts[1][i] += b;
+    };
+    let ((chunks, rest), (others, last)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    for (x, y) in chunks.iter().zip(others) {
+        for i in 0..16 {
+            add(i, x[i], y[i]);
+        }
+    }
+    rest.iter().zip(last).enumerate().for_each(|(i, (&x, &y))| add(i, x, y));
+    parts.map(|parts| parts.iter().map(|p| p.to64()).sum())
 }

@@ -33,15 +33,17 @@ pub(super) fn add_sums<T: Real>(shape: Shape, batch: usize, sums: &mut [T], f: i
     });
 }
 
-/// The mean of each channel over a batch, from what `f` adds up of its places in an image; images in order.
-pub(super) fn means<T: Real>(shape: Shape, batch: usize, f: impl Fn(usize, Range<usize>) -> f64 + Sync) -> Vec<T> {
-    let area = shape.area();
+/// Two means of each channel over a batch, from what `f` adds up of its places in an image; images in order.
+pub(super) fn means(shape: Shape, batch: usize, f: impl Fn(usize, Range<usize>) -> [f64; 2] + Sync) -> [Vec<f64>; 2] {
+    let (area, count) = (shape.area(), (batch * shape.area()) as f64);
     let of = |channel| {
         let at = |image| (image * shape.channels + channel) * area;
-        let sum: f64 = (0..batch).map(|image| f(channel, at(image)..at(image) + area)).sum();
-        T::of64(sum / (batch * area) as f64)
+        let add = |[a, b]: [f64; 2], [x, y]: [f64; 2]| [a + x, b + y];
+        let sums = (0..batch).map(|image| f(channel, at(image)..at(image) + area)).fold([0.0; 2], add);
+        (sums[0] / count, sums[1] / count)
     };
-    (0..shape.channels).into_par_iter().map(of).collect()
+    let (first, second) = (0..shape.channels).into_par_iter().map(of).unzip();
+    [first, second]
 }
 
 /// `factor * x + offset`, both by channel; over `output` itself when `input` is empty.
