@@ -36,9 +36,12 @@ impl Window {
     }
 }
 
+/// Positions from the first to before the last, and the pixel that the first of them reads.
+type Span = (usize, usize, usize);
+
 /// For one tap of the window: which positions of an axis read inside the image, as a range, and where the first of
 /// them reads.
-fn inside(tap: usize, axis: usize, w: &Window, size: usize, positions: usize) -> (usize, usize, usize) {
+fn inside(tap: usize, axis: usize, w: &Window, size: usize, positions: usize) -> Span {
     let offset = tap * w.dilation[axis];
     let (stride, pad) = (w.stride[axis], w.pad[axis]);
     let first = pad.saturating_sub(offset).div_ceil(stride);
@@ -48,9 +51,29 @@ fn inside(tap: usize, axis: usize, w: &Window, size: usize, positions: usize) ->
 }
 
 /// A range of [`inside`] seen from within `rows`: positions count from the first of them.
-fn clipped((first, last, from): (usize, usize, usize), rows: &Range<usize>, stride: usize) -> (usize, usize, usize) {
+fn clipped((first, last, from): Span, rows: &Range<usize>, stride: usize) -> Span {
     let (start, end) = (first.max(rows.start), last.min(rows.end));
     if start >= end { (0, 0, 0) } else { (start - rows.start, end - rows.start, from + (start - first) * stride) }
+}
+
+/// Taps of an axis whose ranges are computed once for all channels.
+const KNOWN: usize = 16;
+
+/// What [`inside`] says of every tap: along y, [clipped] to `rows`, and along x.
+fn spans(
+    size: [usize; 2],
+    w: &Window,
+    out: [usize; 2],
+    rows: &Range<usize>,
+) -> (impl Fn(usize) -> Span, impl Fn(usize) -> Span) {
+    fn known(taps: usize, of: impl Fn(usize) -> Span) -> impl Fn(usize) -> Span {
+        let mut all = [(0, 0, 0); KNOWN];
+        (0..taps.min(KNOWN)).for_each(|tap| all[tap] = of(tap));
+        move |tap| if tap < KNOWN { all[tap] } else { of(tap) }
+    }
+    let (w, rows) = (*w, rows.clone());
+    let of_y = move |tap| clipped(inside(tap, 0, &w, size[0], out[0]), &rows, w.stride[0]);
+    (known(w.kernel[0], of_y), known(w.kernel[1], move |tap| inside(tap, 1, &w, size[1], out[1])))
 }
 
 /// Writes the patches of one image, `channels x size`, as rows of a matrix: row `(c, ky, kx)`, column `(y, x)`.
@@ -82,17 +105,18 @@ pub fn gather_rows<T: Copy + Default>(
     at: usize,
 ) {
     let [height, width] = size;
+    let (of_y, of_x) = spans(size, w, out, &rows);
     let mut row = 0;
     for c in 0..channels {
         let plane = &image[c * height * width..][..height * width];
         for ky in 0..w.kernel[0] {
-            let (y0, y1, from_y) = clipped(inside(ky, 0, w, height, out[0]), &rows, w.stride[0]);
+            let (y0, y1, from_y) = of_y(ky);
             for kx in 0..w.kernel[1] {
-                let (x0, x1, from_x) = inside(kx, 1, w, width, out[1]);
+                let (x0, x1, from_x) = of_x(kx);
                 let line = &mut matrix[row * row_stride + at..][..rows.len() * out[1]];
                 row += 1;
-                line[..y0 * out[1]].fill(T::default());
-                line[y1 * out[1]..].fill(T::default());
+                clear(&mut line[..y0 * out[1]]);
+                clear(&mut line[y1 * out[1]..]);
                 if let Some(run) = run(w, width, out[1], [y0, y1], [x0, x1]) {
                     let line = &mut line[y0 * width..y1 * width];
                     line[x0..][..run].copy_from_slice(&plane[from_y * width + from_x..][..run]);
@@ -124,13 +148,23 @@ fn run(w: &Window, width: usize, positions: usize, [y0, y1]: [usize; 2], [x0, x1
     same.then(|| (y1 - y0 - 1) * width + x1 - x0)
 }
 
+fn clear<T: Copy + Default>(values: &mut [T]) {
+    if !values.is_empty() {
+        values.fill(T::default());
+    }
+}
+
 /// Clears what lies beyond the sides in every row.
 fn clear_sides<T: Copy + Default>(rows: &mut [T], width: usize, [x0, x1]: [usize; 2]) {
-    if (x0, x1) != (0, width) {
-        for row in rows.chunks_exact_mut(width) {
+    match (x0, width - x1) {
+        (0, 0) => {}
+        // One column at a time is what windows of three ask for: calls of `fill` would take longer than the copy.
+        (1, 0) => rows.chunks_exact_mut(width).for_each(|row| row[0] = T::default()),
+        (0, 1) => rows.chunks_exact_mut(width).for_each(|row| row[width - 1] = T::default()),
+        _ => rows.chunks_exact_mut(width).for_each(|row| {
             row[..x0].fill(T::default());
             row[x1..].fill(T::default());
-        }
+        }),
     }
 }
 
@@ -148,13 +182,14 @@ pub fn scatter_add<T: Real>(
     image: &mut [T],
 ) {
     let [height, width] = size;
+    let (of_y, of_x) = spans(size, w, out, &rows);
     let mut row = 0;
     for c in 0..channels {
         let plane = &mut image[c * height * width..][..height * width];
         for ky in 0..w.kernel[0] {
-            let (y0, y1, from_y) = clipped(inside(ky, 0, w, height, out[0]), &rows, w.stride[0]);
+            let (y0, y1, from_y) = of_y(ky);
             for kx in 0..w.kernel[1] {
-                let (x0, x1, from_x) = inside(kx, 1, w, width, out[1]);
+                let (x0, x1, from_x) = of_x(kx);
                 let line = &mut matrix[row * row_stride + at..][..rows.len() * out[1]];
                 row += 1;
                 if let Some(run) = run(w, width, out[1], [y0, y1], [x0, x1]) {

@@ -133,7 +133,7 @@ pub struct Forward<'a, T: Real> {
     /// Inference or training.
     pub mode: Mode,
     /// Whether numbers below zero become zero before they are written: a [rectifier](Layer::is_rectifier) joined the
-    /// layer. For weighted sums ([`Layer::linear`]) alone.
+    /// layer. For layers that [forget](Layer::forgets_output) their output alone.
     pub rectified: bool,
 }
 
@@ -245,6 +245,12 @@ pub trait Layer: Float<f32> + Float<f64> + Debug + Send + Sync {
 
     /// Whether, in floating point, this is `max(x, 0)` and nothing else.
     fn is_rectifier(&self) -> bool {
+        false
+    }
+
+    /// Whether its backward pass does not read its output, so that another layer may overwrite that; such a layer can also
+    /// [rectify](Forward::rectified) what it writes.
+    fn forgets_output(&self) -> bool {
         false
     }
 

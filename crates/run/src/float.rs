@@ -33,7 +33,7 @@ pub struct Executor<T: Real = f32> {
     /// For each node the format that its output is rounded to; empty when none is.
     rounding: Vec<Option<Rounding<T>>>,
     dropout: bool,
-    /// For each node whether it is weighted sums that the rectifier which would overwrite them has joined.
+    /// For each node whether the rectifier that would overwrite its output has joined it.
     rectified: Vec<bool>,
 }
 
@@ -144,7 +144,7 @@ where
             self.rectified[input] |= self.plan.in_place[id]
                 && !rounded
                 && node.layer.is_rectifier()
-                && self.graph.node(input).layer.linear(&self.graph.input_shapes(input)).is_some();
+                && self.graph.node(input).layer.forgets_output();
         }
     }
 

@@ -7,8 +7,8 @@ use synapress_model::{Graph, NodeId};
 pub enum Keep {
     /// The class scores alone: memory is reused as soon as nobody reads it any more.
     Output,
-    /// What a backward pass reads: every node keeps its output, except that an activation function may overwrite the
-    /// weighted sums it stands on. Auxiliary classifiers are computed too.
+    /// What a backward pass reads: every node keeps its output, except that a layer may overwrite what the one
+    /// before it does not need. Auxiliary classifiers are computed too.
     Train,
     /// The output of every node, as it was before the next one.
     All,
@@ -83,8 +83,7 @@ fn may_overwrite(graph: &Graph, id: NodeId, input: NodeId, keep: Keep) -> bool {
     let layer = &graph.node(id).layer;
     match keep {
         Keep::Output => layer.in_place(),
-        // Weighted sums do not read their own output on the way back; other kinds might.
-        Keep::Train => layer.in_place() && graph.node(input).layer.linear(&graph.input_shapes(input)).is_some(),
+        Keep::Train => layer.in_place() && graph.node(input).layer.forgets_output(),
         Keep::All => false,
     }
 }

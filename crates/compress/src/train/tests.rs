@@ -1,7 +1,7 @@
 //! Training through the integers: what is computed with is what the integers are, and they get better.
 
 use synapress_model::layer::Mode;
-use synapress_model::layers::{Convolution, InnerProduct, Input, Pooling, Relu};
+use synapress_model::layers::{BatchNorm, Convolution, InnerProduct, Input, Pooling, Relu, Scale};
 use synapress_model::{Form, Graph, Net, Shape, Weights};
 use synapress_run::{Executor, Keep, Session};
 
@@ -117,4 +117,85 @@ fn integers_of_another_network_are_refused() {
     let other = crate::prune::tests::small_net(1);
     assert!(Trainer::new(&other, 1, true, Some(&integers)).is_err());
     assert!(requantize(&integers, &integers).is_err() && requantize(&start, &float).is_err());
+}
+
+/// Images whose class is the brightest of their channels.
+struct Bright;
+
+impl Batches for Bright {
+    fn batch(&mut self, step: usize, images: &mut Vec<f32>, labels: &mut Vec<usize>) -> Result<(), Fault> {
+        images.clear();
+        labels.clear();
+        for i in 0..16 {
+            let class = (step * 7 + i) % 3;
+            let noise = numbers(IMAGE, (step * 16 + i) as u64);
+            // Far from zero mean and unit variance, so that normalization has something to do.
+            images.extend(
+                noise.iter().enumerate().map(|(at, x)| 40.0 + 5.0 * x + if at / 64 == class { 4.0 } else { 0.0 }),
+            );
+            labels.push(class);
+        }
+        Ok(())
+    }
+}
+
+fn normalized() -> Net {
+    let mut g = Graph::new();
+    let at = g.add("data", Input { shape: Shape::new(3, 8, 8).unwrap() }, &[]).unwrap();
+    let conv = Convolution { bias: false, ..Convolution::square(6, 3, 1, 1) };
+    let at = g.add("conv", conv, &[at]).unwrap();
+    let at = g.add("bn", BatchNorm { moving_average_fraction: 0.9, ..BatchNorm::default() }, &[at]).unwrap();
+    let at = g.add("scale", Scale { bias: true }, &[at]).unwrap();
+    let at = g.add("relu", Relu::default(), &[at]).unwrap();
+    let at = g.add("pool", Pooling::average(8, 8, 0), &[at]).unwrap();
+    g.add("fc", InnerProduct { outputs: 3, bias: true }, &[at]).unwrap();
+    let mut net = Net { weights: vec![None; g.nodes().len()], graph: g, ..Net::default() };
+    for id in 0..net.weights.len() {
+        let Some(shape) = net.graph.weight_shape(id) else { continue };
+        let values = match net.graph.node(id).layer.kind().name {
+            "BatchNorm" => [[0.0; 6], [1.0; 6]].concat(),
+            "Scale" => vec![1.0; 6],
+            _ => numbers(shape.len(), id as u64).iter().map(|w| w * 0.4).collect(),
+        };
+        net.weights[id] = Some(Weights::dense(shape.dims, values, vec![0.0; shape.bias_len()]));
+    }
+    net
+}
+
+#[test]
+fn networks_learn_from_batch_statistics_and_keep_their_averages() {
+    let options = Options { steps: 60, learning_rate: 0.05, batch_statistics: true, ..Options::default() };
+    let net = normalized();
+    let folder = tempfile::tempdir().unwrap();
+    let run = |checkpoint: Option<&Checkpoint>, until: usize| {
+        train(&net, None, &mut Bright, false, None, &options, checkpoint, &mut |p| p.step < until)
+    };
+    let trained = run(None, usize::MAX).unwrap();
+    let (mut images, mut labels) = (Vec::new(), Vec::new());
+    let mut right = 0;
+    for step in 1000..1010 {
+        Bright.batch(step, &mut images, &mut labels).unwrap();
+        let mut executor = Executor::<f32>::new(&trained, 16, Keep::All).unwrap();
+        let scores = executor.forward(&images, Mode::Infer).to_vec();
+        let best = |s: &[f32]| (0..3).max_by(|&a, &b| s[a].total_cmp(&s[b])).unwrap();
+        right += scores.chunks(3).zip(&labels).filter(|(s, l)| best(s) == **l).count();
+        // What is stored are the means and variances of what the layer reads.
+        let (conv, bn) = (trained.graph.find("conv").unwrap(), trained.graph.find("bn").unwrap());
+        let stored = trained.weights[bn].as_ref().unwrap().values().into_owned();
+        for c in 0..6 {
+            let of_channel = |(i, _): &(usize, &f32)| i / 64 % 6 == c;
+            let all = executor.activation(conv).iter().enumerate().filter(of_channel).map(|(_, x)| f64::from(*x));
+            let (sum, squares) = all.fold((0.0, 0.0), |(s, q), x| (s + x, q + x * x));
+            let (mean, variance) = (sum / 1024.0, squares / 1024.0 - (sum / 1024.0).powi(2));
+            let [m, v] = [stored[c], stored[6 + c]].map(f64::from);
+            assert!(
+                (m - mean).abs() < 0.3 * variance.sqrt() && (v / variance).ln().abs() < 0.3,
+                "{m} {mean}, {v} {variance}"
+            );
+        }
+    }
+    assert!(right > 140, "{right} of 160");
+    let checkpoint = Checkpoint { path: folder.path().join("training.syn"), every: 10 };
+    assert!(matches!(run(Some(&checkpoint), 25), Err(Fault::Stopped { step: 25 })));
+    assert_eq!(run(Some(&checkpoint), usize::MAX).unwrap().weights, trained.weights);
 }

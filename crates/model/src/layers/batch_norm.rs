@@ -7,7 +7,7 @@
 
 use synapress_kernels::real::Real;
 
-use super::channels::{affine, each, means, scale_gradient};
+use super::channels::{affine, each, means, pair_sums, scale_gradient, sums};
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
@@ -128,7 +128,7 @@ impl<T: Real> Float<T> for BatchNorm {
             saved.extend(mean.chain(variance));
         }
         let (mean, variance) = if saved.is_empty() { io.weights } else { &saved[..] }.split_at(shape.channels);
-        affine(io.output_shape, io.inputs[0], io.output, |c| self.line(mean[c], variance[c]));
+        affine(shape, io.inputs[0], io.output, |c| self.line(mean[c], variance[c]), |y| y);
     }
 
     fn backward(&self, io: Backward<'_, T>) {
@@ -158,40 +158,4 @@ impl<T: Real> Float<T> for BatchNorm {
             }
         });
     }
-}
-
-/// Two sums over numbers, in 16 interleaved parts, which vectorize.
-fn sums<T: Real>(values: &[T], of: impl Fn(T) -> [T; 2]) -> [f64; 2] {
-    let mut parts = [[T::default(); 16]; 2];
-    let mut add = |i: usize, x: T| {
-        let [a, b] = of(x);
-        parts[0][i] += a;
-        parts[1][i] += b;
-    };
-    let (chunks, rest) = values.as_chunks::<16>();
-    for chunk in chunks {
-        for i in 0..16 {
-            add(i, chunk[i]);
-        }
-    }
-    rest.iter().enumerate().for_each(|(i, &x)| add(i, x));
-    parts.map(|parts| parts.iter().map(|p| p.to64()).sum())
-}
-
-/// [`sums`] over pairs of numbers.
-fn pair_sums<T: Real>(a: &[T], b: &[T], of: impl Fn(T, T) -> [T; 2]) -> [f64; 2] {
-    let mut parts = [[T::default(); 16]; 2];
-    let mut add = |i: usize, x: T, y: T| {
-        let [a, b] = of(x, y);
-        parts[0][i] += a;
-        parts[1][i] += b;
-    };
-    let ((chunks, rest), (others, last)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
-    for (x, y) in chunks.iter().zip(others) {
-        for i in 0..16 {
-            add(i, x[i], y[i]);
-        }
-    }
-    rest.iter().zip(last).enumerate().for_each(|(i, (&x, &y))| add(i, x, y));
-    parts.map(|parts| parts.iter().map(|p| p.to64()).sum())
 }

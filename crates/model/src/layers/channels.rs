@@ -35,24 +35,40 @@ pub(super) fn add_sums<T: Real>(shape: Shape, batch: usize, sums: &mut [T], f: i
 
 /// Two means of each channel over a batch, from what `f` adds up of its places in an image; images in order.
 pub(super) fn means(shape: Shape, batch: usize, f: impl Fn(usize, Range<usize>) -> [f64; 2] + Sync) -> [Vec<f64>; 2] {
-    let (area, count) = (shape.area(), (batch * shape.area()) as f64);
+    let count = (batch * shape.area()) as f64;
+    channel_sums(shape, batch, f).map(|sums| sums.into_iter().map(|sum| sum / count).collect())
+}
+
+/// Two sums of each channel likewise.
+pub(super) fn channel_sums(
+    shape: Shape,
+    batch: usize,
+    f: impl Fn(usize, Range<usize>) -> [f64; 2] + Sync,
+) -> [Vec<f64>; 2] {
+    let area = shape.area();
     let of = |channel| {
         let at = |image| (image * shape.channels + channel) * area;
         let add = |[a, b]: [f64; 2], [x, y]: [f64; 2]| [a + x, b + y];
-        let sums = (0..batch).map(|image| f(channel, at(image)..at(image) + area)).fold([0.0; 2], add);
-        (sums[0] / count, sums[1] / count)
+        let [first, second] = (0..batch).map(|image| f(channel, at(image)..at(image) + area)).fold([0.0; 2], add);
+        (first, second)
     };
     let (first, second) = (0..shape.channels).into_par_iter().map(of).unzip();
     [first, second]
 }
 
-/// `factor * x + offset`, both by channel; over `output` itself when `input` is empty.
-pub(super) fn affine<T: Real>(shape: Shape, input: &[T], output: &mut [T], line: impl Fn(usize) -> [T; 2] + Sync) {
+/// What `then` makes of `factor * x + offset`, both by channel; over `output` itself when `input` is empty.
+pub(super) fn affine<T: Real>(
+    shape: Shape,
+    input: &[T],
+    output: &mut [T],
+    line: impl Fn(usize) -> [T; 2] + Sync,
+    then: impl Fn(T) -> T + Sync,
+) {
     each(shape, output, |channel, from, out| {
         let [factor, offset] = line(channel);
         match input.get(from..from + out.len()) {
-            None => out.iter_mut().for_each(|y| *y = factor * *y + offset),
-            Some(input) => out.iter_mut().zip(input).for_each(|(y, x)| *y = factor * *x + offset),
+            None => out.iter_mut().for_each(|y| *y = then(factor * *y + offset)),
+            Some(input) => out.iter_mut().zip(input).for_each(|(y, x)| *y = then(factor * *x + offset)),
         }
     });
 }
@@ -74,4 +90,40 @@ pub(super) fn scale_gradient<T: Real>(
             Some(d) => out.iter_mut().zip(d).for_each(|(g, d)| *g = *d * factor),
         }
     });
+}
+
+/// Two sums over numbers, in 16 interleaved parts, which vectorize.
+pub(super) fn sums<T: Real>(values: &[T], of: impl Fn(T) -> [T; 2]) -> [f64; 2] {
+    let mut parts = [[T::default(); 16]; 2];
+    let mut add = |i: usize, x: T| {
+        let [a, b] = of(x);
+        parts[0][i] += a;
+        parts[1][i] += b;
+    };
+    let (chunks, rest) = values.as_chunks::<16>();
+    for chunk in chunks {
+        for i in 0..16 {
+            add(i, chunk[i]);
+        }
+    }
+    rest.iter().enumerate().for_each(|(i, &x)| add(i, x));
+    parts.map(|parts| parts.iter().map(|p| p.to64()).sum())
+}
+
+/// [`sums`] over pairs of numbers.
+pub(super) fn pair_sums<T: Real>(a: &[T], b: &[T], of: impl Fn(T, T) -> [T; 2]) -> [f64; 2] {
+    let mut parts = [[T::default(); 16]; 2];
+    let mut add = |i: usize, x: T, y: T| {
+        let [a, b] = of(x, y);
+        parts[0][i] += a;
+        parts[1][i] += b;
+    };
+    let ((chunks, rest), (others, last)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    for (x, y) in chunks.iter().zip(others) {
+        for i in 0..16 {
+            add(i, x[i], y[i]);
+        }
+    }
+    rest.iter().zip(last).enumerate().for_each(|(i, (&x, &y))| add(i, x, y));
+    parts.map(|parts| parts.iter().map(|p| p.to64()).sum())
 }

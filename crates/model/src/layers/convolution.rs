@@ -110,6 +110,10 @@ impl Layer for Convolution {
         Some(WeightShape { dims: [self.outputs, inputs, height, width], bias: self.bias })
     }
 
+    fn forgets_output(&self) -> bool {
+        true
+    }
+
     fn linear(&self, inputs: &[Shape]) -> Option<Linear> {
         self.geometry(inputs).ok()
     }

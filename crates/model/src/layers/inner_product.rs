@@ -71,6 +71,10 @@ impl Layer for InnerProduct {
         Some(WeightShape { dims: [self.outputs, inputs.first()?.len(), 1, 1], bias: self.bias })
     }
 
+    fn forgets_output(&self) -> bool {
+        true
+    }
+
     fn linear(&self, inputs: &[Shape]) -> Option<Linear> {
         let input = super::only(inputs).ok()?;
         let window = Window { kernel: input.size(), stride: [1; 2], pad: [0; 2], dilation: [1; 2] };

@@ -4,7 +4,8 @@
 use synapress_kernels::real::Real;
 use synapress_kernels::scalar::{round_shift, saturate};
 
-use super::channels::{add_sums, affine, scale_gradient};
+use super::channels::{affine, channel_sums, pair_sums, scale_gradient};
+use super::relu::rectify;
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
@@ -68,6 +69,10 @@ impl Layer for Scale {
         true
     }
 
+    fn forgets_output(&self) -> bool {
+        true
+    }
+
     fn verify_integer(
         &self,
         inputs: &[Fixed],
@@ -102,7 +107,11 @@ impl<T: Real> Float<T> for Scale {
         }
         let (factors, bias) = (io.weights, io.bias);
         let line = |c: usize| [factors[c], bias.get(c).copied().unwrap_or_default()];
-        affine(io.output_shape, io.inputs[0], io.output, line);
+        if io.rectified {
+            affine(io.output_shape, io.inputs[0], io.output, line, rectify);
+        } else {
+            affine(io.output_shape, io.inputs[0], io.output, line, |y| y);
+        }
     }
 
     fn backward(&self, io: Backward<'_, T>) {
@@ -113,14 +122,13 @@ impl<T: Real> Float<T> for Scale {
             Some(target) if in_place => &*target.data,
             _ => io.output_gradient,
         };
-        if !io.weight_gradient.is_empty() {
-            add_sums(shape, io.batch, io.weight_gradient, |at| {
-                let pairs = gradient[at.clone()].iter().zip(&input[at]);
-                pairs.fold(T::default(), |sum, (d, x)| sum + *d * *x)
-            });
-        }
-        if !io.bias_gradient.is_empty() {
-            add_sums(shape, io.batch, io.bias_gradient, |at| gradient[at].iter().fold(T::default(), |sum, d| sum + *d));
+        if !io.weight_gradient.is_empty() || !io.bias_gradient.is_empty() {
+            let of = |d, x| [d * x, d];
+            let [factors, bias] =
+                channel_sums(shape, io.batch, |_, at| pair_sums(&gradient[at.clone()], &input[at], of));
+            let add = |to: &mut [T], sums: Vec<f64>| to.iter_mut().zip(sums).for_each(|(to, sum)| *to += T::of64(sum));
+            add(io.weight_gradient, factors);
+            add(io.bias_gradient, bias);
         }
         if let Some(target) = &mut io.input_gradients[0] {
             scale_gradient(shape, io.output_gradient, target.data, target.add, |c| io.weights[c]);
