@@ -1,14 +1,15 @@
-// The page in Chromium: node check.mjs URL FOLDER SYNAPRESS MODEL.syn PICTURES. The page at the URL serves that model
-// (and perhaps others) with the pictures of the folder as samples, which the example `scores` wrote and classified.
-// Scores must be the native ones, and what the page shows of files and of a camera what `synapress classify` says of the
-// same pixels. Pictures of the page go to PICTURES.
+// The page in Chromium: node check.mjs URL SITE FOLDER SYNAPRESS MODEL.syn PICTURES. The page at the URL serves that model
+// (and perhaps others) with the pictures of the folder as samples, which the example `scores` wrote and classified; SITE
+// is the same page, exported. Scores must be the native ones, and what the page shows of files and of a camera what
+// `synapress classify` says of the same pixels. Pictures of the page go to PICTURES.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Browser } from "./devtools.mjs";
 
-const [url, folder, synapress, model, pictures] = process.argv.slice(2);
+const [served, site, folder, synapress, model, pictures] = process.argv.slice(2);
 const cases = JSON.parse(readFileSync(`${folder}/scores.json`));
 const scratch = mkdtempSync(join(tmpdir(), "page-"));
 const png = (number) => `${folder}/${String(number).padStart(2, "0")}.png`;
@@ -43,6 +44,21 @@ function video(path, { width, height }, rgba) {
   writeFileSync(path, Buffer.concat([Buffer.from("YUV4MPEG2 W640 H480 F10:1 Ip A1:1 C420jpeg\n"), ...frame, ...frame]));
 }
 
+/** The exported folder behind a host that knows nothing of it: no policy, no more types than it must have. */
+function host() {
+  const types = { html: "text/html", js: "text/javascript", css: "text/css", wasm: "application/wasm" };
+  const server = createServer(({ url: path }, answer) => {
+    try {
+      const content = readFileSync(site + (path === "/" ? "/index.html" : path));
+      answer.writeHead(200, { "Content-Type": types[path === "/" ? "html" : path.split(".").pop()] ?? "application/octet-stream" });
+      answer.end(content);
+    } catch {
+      answer.writeHead(404).end();
+    }
+  });
+  return new Promise((done) => server.listen(0, "127.0.0.1", () => done(server)));
+}
+
 const seen = 3;
 video(`${scratch}/camera.y4m`, cases[seen], readFileSync(png(seen).replace(".png", ".rgba")));
 const browser = new Browser(process.env.CHROMIUM ?? "chromium", [
@@ -63,10 +79,16 @@ function same(found, wanted, what) {
   assert(Math.abs(found[0].percent - wanted[0].percent) < 0.06, `${what}: ${found[0].percent}%, not ${wanted[0].percent}%`);
 }
 
+const plain = await host();
+/** Opens the page of a host, and waits for its networks. */
+async function open(url) {
+  await browser.send("Page.navigate", { url });
+  await browser.until(`location.href === ${JSON.stringify(url)} && document.documentElement.dataset.ready !== undefined`, 60);
+}
+
 try {
   await browser.page();
-  await browser.send("Page.navigate", { url });
-  await browser.until("document.documentElement.dataset.ready !== undefined", 60);
+  await open(served);
 
   const scores = await browser.evaluate(`(async () => {
     const [{ Classifier }, { Frame, decode }] = [await import("./classifier.js"), await import("./sources.js")];
@@ -129,19 +151,27 @@ try {
   times.forEach((line) => console.log(`page: ${line}`));
   await browser.picture(`${pictures}/camera.png`, 1280, 900, "dark");
   await browser.evaluate(`document.getElementById("camera").click()`);
-  await browser.until(`document.getElementById("camera").getAttribute("aria-pressed") === "false"`);
+  await browser.until(`document.getElementById("camera").textContent === "Use the camera"`);
 
   // Everything that can be used has a name.
   const { nodes } = await browser.send("Accessibility.getFullAXTree");
-  const nameless = nodes.filter(({ ignored, role, name }) =>
-    !ignored && ["button", "checkbox", "combobox", "image", "list", "region", "article"].includes(role?.value) && !name?.value);
-  // A history is named by its heading.
-  const faults = nameless.filter(({ role }) => role.value !== "list");
-  assert(faults.length === 0, `without a name: ${faults.map(({ role }) => role.value).join(", ")}`);
-  const strange = browser.requests.filter((asked) => !asked.startsWith(url) && !/^(blob|data|about):/.test(asked));
+  const usable = ["button", "checkbox", "combobox", "image", "region", "article"];
+  const nameless = nodes.filter(({ ignored, role, name }) => !ignored && usable.includes(role?.value) && !name?.value);
+  assert(nameless.length === 0, `without a name: ${nameless.map(({ role }) => role.value).join(", ")}`);
+
+  // The exported folder, elsewhere.
+  const elsewhere = `http://127.0.0.1:${plain.address().port}/`;
+  await open(elsewhere);
+  await browser.evaluate(`document.querySelector("#samples button").click()`);
+  await browser.until(`document.querySelector(".guesses li span").textContent === ${JSON.stringify(first[0].name)}`);
+  same(await shown(), first, "exported page");
+
+  const hosts = [served, elsewhere];
+  const strange = browser.requests.filter((asked) => !hosts.some((h) => asked.startsWith(h)) && !/^(blob|data|about):/.test(asked));
   assert(strange.length === 0, `the page asks elsewhere: ${strange.join(", ")}`);
   assert(browser.complaints.length === 0, browser.complaints.join("\n"));
 } finally {
   await browser.close();
+  plain.close();
   rmSync(scratch, { recursive: true, force: true });
 }

@@ -139,7 +139,6 @@ class Page {
   async #watch(id) {
     const { devices, track } = await this.#camera.start(id);
     track.onended = () => this.#turnOff();
-    at("camera").setAttribute("aria-pressed", "true");
     at("camera").textContent = "Stop the camera";
     at("hint").hidden = true;
     this.#frame.describe("Picture of the camera");
@@ -160,7 +159,6 @@ class Page {
 
   #turnOff() {
     this.#camera.stop();
-    at("camera").setAttribute("aria-pressed", "false");
     at("camera").textContent = "Use the camera";
     at("cameras-label").hidden = true;
     this.#networks.forEach(({ panel }) => panel.showRate());

@@ -70,12 +70,12 @@ export class Panel {
 
   /** Shows how many frames a second there are, or nothing. */
   showRate(rate) {
-    this.#rate.textContent = rate === undefined ? "" : `, ${rate.toFixed(0)} frames a second`;
+    this.#rate.textContent = rate === undefined ? "" : `, ${rate.toFixed(0)} frames/s`;
   }
 
   /** Median of recent times, in milliseconds. */
   median() {
-    const sorted = this.#recent.toSorted((a, b) => a - b);
+    const sorted = [...this.#recent].sort((a, b) => a - b);
     return sorted[sorted.length >> 1] ?? NaN;
   }
 }
@@ -109,10 +109,11 @@ function card(list, model) {
   const [channels, height, width] = model.input;
   const rows = [
     ["File", `${size(model.bytes)} (${model.bytes.toLocaleString("en")} bytes)`],
-    ["Ratio", `${model.ratio.toFixed(2)}× smaller than in floating point`],
+    ["Ratio", `${model.ratio.toFixed(2)}× smaller than floats`],
     ["Parameters", model.parameters.toLocaleString("en")],
-    ["Sparsity", `${(100 * model.sparsity).toFixed(1)}% of the weights are zero`],
-    ["Bits", `weights ${bits(model.weight_bits)}, layer outputs ${bits(model.output_bits)}; stored ${model.bits_per_weight.toFixed(2)} a weight`],
+    ["Sparsity", `${(100 * model.sparsity).toFixed(1)}% zero`],
+    ["Bits", `weights ${bits(model.weight_bits)}, layer outputs ${bits(model.output_bits)}`],
+    ["Stored", `${model.bits_per_weight.toFixed(2)} bits a weight`],
     ["Input", `${width} × ${height}, ${channels === 1 ? "grey" : "colour"}`],
     ["Classes", model.classes.toLocaleString("en")],
   ];
