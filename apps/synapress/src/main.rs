@@ -10,6 +10,7 @@ mod output;
 mod runner;
 mod spent;
 mod training;
+mod web;
 
 use std::process::ExitCode;
 

@@ -8,7 +8,7 @@ use crate::error::Error;
 
 /// A folder being filled; removed unless it is [finished](Folder::finish).
 #[derive(Debug)]
-pub(crate) struct Folder {
+pub struct Folder {
     place: PathBuf,
     beside: PathBuf,
     done: bool,
@@ -16,6 +16,9 @@ pub(crate) struct Folder {
 
 impl Folder {
     /// Begins a folder. What is at its place already must be an empty folder: nothing of anybody is overwritten.
+    ///
+    /// # Errors
+    /// [`Error::Occupied`] when something is there; [`Error::Io`].
     pub fn beside(place: &Path) -> Result<Self, Error> {
         vacant(place)?;
         let mut name = place.file_name().ok_or_else(|| Error::Occupied(place.display().to_string()))?.to_owned();
@@ -26,6 +29,9 @@ impl Folder {
     }
 
     /// Writes a file at a path inside the folder, with `/`.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
     pub fn write(&self, path: &str, bytes: &[u8]) -> Result<(), Error> {
         let file = self.beside.join(path);
         let folder = file.parent().unwrap_or(&self.beside);
@@ -34,6 +40,9 @@ impl Folder {
     }
 
     /// Puts the folder in its place.
+    ///
+    /// # Errors
+    /// As [`Folder::beside`].
     pub fn finish(mut self) -> Result<(), Error> {
         vacant(&self.place)?;
         // Not everywhere does a folder take the place of an empty one.

@@ -16,6 +16,7 @@ mod pack;
 
 pub use error::Error;
 pub use export::export;
+pub use folder::Folder;
 pub use formats::{FORMATS, Format};
 pub use golden::Stimulus;
 pub use image::Image;
