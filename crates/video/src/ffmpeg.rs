@@ -18,6 +18,7 @@ pub struct Ffmpeg {
     child: Child,
     said: Option<JoinHandle<String>>,
     any: bool,
+    ended: bool,
 }
 
 /// What ffmpeg reads.
@@ -60,7 +61,7 @@ impl Ffmpeg {
         let said = child.stderr.take().map(|err| std::thread::spawn(move || read_some(err)));
         let frames = child.stdout.take().map(Y4m::new);
         match frames {
-            Some(Ok(frames)) => Ok(Self { frames, child, said, any: false }),
+            Some(Ok(frames)) => Ok(Self { frames, child, said, any: false, ended: false }),
             _ => Err(Error::source(format!("ffmpeg cannot decode it: {}", end(&mut child, said)))),
         }
     }
@@ -88,16 +89,23 @@ impl Iterator for Ffmpeg {
     type Item = Result<Frame, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let frame = self.frames.next();
-        if frame.is_none() && !self.any {
-            self.any = true;
-            return Some(Err(Error::Source(format!(
-                "ffmpeg finds no frame: {}",
-                end(&mut self.child, self.said.take())
-            ))));
+        if self.ended {
+            return None;
         }
+        let frame = self.frames.next();
         self.any |= frame.is_some();
-        frame
+        if frame.is_some() {
+            return frame;
+        }
+        self.ended = true;
+        // It has closed its output, so that it is about to end.
+        let good = self.child.wait().is_ok_and(|status| status.success());
+        let fault = match (good, self.any) {
+            (true, true) => return None,
+            (_, false) => "ffmpeg finds no frame",
+            (false, true) => "ffmpeg ends early",
+        };
+        Some(Err(Error::Source(format!("{fault}: {}", end(&mut self.child, self.said.take())))))
     }
 }
 
