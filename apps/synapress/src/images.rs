@@ -1,19 +1,19 @@
 //! Arguments about images: which ones, and how they are prepared for a network. What the command line does not say is
 //! taken from a TOML file, then from what the network itself carries.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use synapress_compress::data::{Bad, Dataset, PreprocessTable, read_labels};
-use synapress_images::{Image, MOST_BYTES, check_shape};
-use synapress_model::{Channels, Net, Preprocess};
+pub use synapress_console::classify::read;
+pub use synapress_console::preprocess_of;
+use synapress_images::check_shape;
+use synapress_model::Net;
 
 use crate::commands::usage;
-use crate::output::say;
+use crate::output::note;
 
 /// A length in pixels, or `none`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,25 +108,6 @@ impl Preparation {
     }
 }
 
-/// How a network's images are prepared; says so when nobody said how.
-pub fn preprocess_of(net: &Net) -> Preprocess {
-    net.about.preprocess.clone().unwrap_or_else(|| {
-        say("note: nothing says how images are prepared, so pixels go in as they are; see --mean, --scale, --channels");
-        Preprocess { channels: Channels::Bgr, ..Preprocess::default() }
-    })
-}
-
-/// Reads and decodes one image.
-pub fn read(path: &Path) -> Result<Image> {
-    let mut bytes = Vec::new();
-    // One byte more than is allowed tells a file that is too long.
-    File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        anyhow::bail!("over the limit of {MOST_BYTES} bytes");
-    }
-    Image::decode(&bytes).map_err(anyhow::Error::msg)
-}
-
 /// Which of the images.
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct Selection {
@@ -159,7 +140,7 @@ impl Selection {
     pub fn open_checked(self, path: &Path, net: &mut Net) -> Result<Dataset> {
         let (dataset, faults) = self.open(path, net)?.check(self.bad())?;
         for fault in &faults {
-            say(&format!("skipped: {fault}"));
+            note(&format!("skipped: {fault}"));
         }
         Ok(dataset)
     }
@@ -181,8 +162,8 @@ impl Selection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use synapress_model::Graph;
     use synapress_model::layers::Input;
+    use synapress_model::{Channels, Graph, Preprocess};
 
     #[test]
     fn flags_go_before_the_file_and_the_file_before_what_the_net_carries() {

@@ -155,7 +155,7 @@ impl Bench {
         let folder = target.beside(".work");
         let augment = training.augment();
         let work = Work::open(&folder, &self.describe(settings, &augment), training.checkpoint_every)?;
-        let interrupt = Interrupt::watch()?;
+        let interrupt = Interrupt::watch("stopping after this step; ctrl-C again to stop at once")?;
         let mut progress = Progress::new();
         let mut watch = |e: Event<'_>| {
             progress.at(e.doing, e.done, e.all, &e.remark);

@@ -10,10 +10,13 @@ use image::{ImageFormat, Rgb, RgbImage};
 use synapress_code::{Effort, Options, encode, encode_with_extras};
 use synapress_compress::recipe::BUILT_IN;
 use synapress_fuzz::{CLASSIFIER, draw};
+use synapress_images::Image;
 use synapress_import::wire::{write_head, write_varint};
 use synapress_import::{caffe, caffemodel, fill};
 use synapress_model::layers::{InnerProduct, Input};
 use synapress_model::{Bias, Centroids, Fixed, Form, Net, Shape, Weights};
+use synapress_video::Rate;
+use synapress_video::write::Recording;
 
 /// Layers of further kinds, in the current encoding.
 const LAYERS: &str = "
@@ -48,6 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     tiles()?;
     caffe_files()?;
     images()?;
+    videos()?;
     put("dataset", "list", b"\0a/cat one.jpg 3\r\n\nb.png\t0\n")?;
     put("dataset", "tar", &[&b"\x01"[..], &archive()?].concat())?;
     for (name, text) in BUILT_IN {
@@ -55,6 +59,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let pixels = "[preprocess]\nresize = 256\ncrop = 224\nmean = [104, 117, 123.5]\nscale = 1.0\nchannels = \"bgr\"\n";
     put("recipe", "preprocess", pixels.as_bytes())
+}
+
+/// Two frames in every kind of file that is written.
+fn videos() -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    for name in ["y4m", "avi", "mjpeg"] {
+        let path = folder.path().join(format!("video.{name}"));
+        let mut recording = Recording::create(&path, Rate::USUAL)?;
+        for level in [40, 200] {
+            recording.write(&Image::new(9, 7, (0..9 * 7 * 3).map(|i| level + i as u8 % 50).collect())?)?;
+        }
+        recording.finish()?;
+        put("video", name, &fs::read(path)?)?;
+    }
+    let planes: Vec<u8> = (0..24).map(|i| 60 + 5 * i).collect();
+    put("video", "y4m-420", &[&b"YUV4MPEG2 W4 H4 F30:1 C420jpeg\nFRAME\n"[..], &planes].concat())
 }
 
 fn put(target: &str, name: &str, bytes: &[u8]) -> Result<(), Box<dyn Error>> {

@@ -14,7 +14,7 @@ use synapress_run::{Executor, Keep};
 use super::{Run, usage};
 use crate::images::{Preparation, Selection, preprocess_of};
 use crate::model::Source;
-use crate::output::{Output, Progress, say, table};
+use crate::output::{Output, Progress, note, table};
 
 /// Measure accuracy and speed; against a second network also the paired difference
 #[derive(Args, Debug)]
@@ -112,7 +112,7 @@ impl Eval {
         let evaluation = evaluate(&mut *classifier, dataset, &preprocess_of(net), &options)?;
         drop(progress);
         for fault in &evaluation.skipped {
-            say(&format!("skipped: {fault}"));
+            note(&format!("skipped: {fault}"));
         }
         Ok(evaluation)
     }
