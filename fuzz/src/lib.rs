@@ -7,12 +7,14 @@
 mod caffe;
 mod code;
 mod data;
+mod report;
 pub mod draw;
 pub mod replay;
 
 pub use caffe::{CLASSIFIER, caffemodel, prototxt};
 pub use code::{decode_syn, roundtrip_syn, tiles_syn};
 pub use data::{dataset, image, recipe};
+pub use report::report;
 
 /// A function of bytes that panics when the program does something wrong.
 pub type Target = fn(&[u8]);
@@ -27,4 +29,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("image", image),
     ("dataset", dataset),
     ("recipe", recipe),
+    ("report", report),
 ];

@@ -9,6 +9,7 @@ use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
+use synapress_compress::report::json_text;
 
 /// How a command answers.
 #[derive(Args, Clone, Copy, Debug, Default)]
@@ -21,7 +22,11 @@ pub struct Output {
 impl Output {
     /// Prints the object, or else the text.
     pub fn answer(self, json: &Value, text: impl FnOnce() -> String) -> Result<()> {
-        let answer = if self.json { serde_json::to_string_pretty(json)? } else { text() };
+        self.print(if self.json { json_text(json)? } else { text() })
+    }
+
+    /// Prints an answer that is made already.
+    pub fn print(self, answer: String) -> Result<()> {
         let mut out = stdout().lock();
         match out.write_all(answer.trim_end().as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush())
         {

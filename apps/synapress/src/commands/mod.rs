@@ -12,6 +12,7 @@ mod group;
 mod inspect;
 mod prune;
 mod quantize;
+mod report;
 mod train;
 
 use anyhow::Result;
@@ -53,6 +54,7 @@ const COMMANDS: &[Entry] = &[
     Entry::of::<export::Export>(),
     Entry::of::<classify::Classify>(),
     Entry::of::<bench::Bench>(),
+    Entry::of::<report::ReportOf>(),
 ];
 
 /// Arguments that parse, but do not make sense together.
