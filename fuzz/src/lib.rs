@@ -7,6 +7,7 @@
 mod caffe;
 mod code;
 mod data;
+mod report;
 pub mod draw;
 pub mod replay;
 mod video;
@@ -15,6 +16,7 @@ pub use caffe::{CLASSIFIER, caffemodel, prototxt};
 pub use code::{decode_syn, roundtrip_syn, tiles_syn};
 pub use data::{dataset, image, recipe};
 pub use video::video;
+pub use report::report;
 
 /// A function of bytes that panics when the program does something wrong.
 pub type Target = fn(&[u8]);
@@ -30,4 +32,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("dataset", dataset),
     ("recipe", recipe),
     ("video", video),
+    ("report", report),
 ];

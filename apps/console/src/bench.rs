@@ -12,6 +12,7 @@ use synapress_kernels::integer::Kernel;
 use synapress_model::{Graph, Net, Source as _};
 use synapress_run::{Executor, Keep, Session};
 
+use crate::memory;
 use crate::output::{Output, table};
 use crate::program::usage;
 use crate::runner::{Layer, Runner};
@@ -171,7 +172,7 @@ impl Measure {
             "images_per_second": self.images_per_second(m),
             "load_ms": m.load.as_secs_f64() * 1e3,
             "first_result_ms": m.first.as_secs_f64() * 1e3,
-            "peak_memory_bytes": peak_memory(),
+            "peak_memory_bytes": memory::peak(),
             "layers": m.layers.iter().map(layer).collect::<Vec<_>>(),
         })
     }
@@ -197,7 +198,7 @@ impl Measure {
                 l.speed().map(|s| format!("{s:.1}")).unwrap_or_default(),
             ]);
         }
-        let memory = peak_memory().map(|b| format!(", peak memory {:.1} MB", b as f64 / 1e6)).unwrap_or_default();
+        let memory = memory::peak().map(|b| format!(", peak memory {:.1} MB", b as f64 / 1e6)).unwrap_or_default();
         format!(
             "{out}\n\n{}, {}, {threads} threads, batch {}: median {:.3} ms, 95th percentile {:.3} ms of {} batches, \
              {:.1} images/s\nready after {:.0} ms, first result after {:.0} ms{memory}",
@@ -228,11 +229,4 @@ impl Measured {
 /// Pixels that no two neighbours share, in the range of preprocessed images.
 fn picture(len: usize) -> Vec<f32> {
     (0..len).map(|i| ((i * 7919) % 251) as f32 - 120.0).collect()
-}
-
-/// The most memory that this process has had, in bytes, where the system tells.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }

@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod classify;
 pub mod interrupt;
+pub mod memory;
 pub mod output;
 pub mod program;
 mod recognizer;

@@ -4,6 +4,7 @@ mod commands;
 mod images;
 mod job;
 mod model;
+mod report;
 mod spent;
 mod training;
 mod web;
@@ -11,7 +12,7 @@ mod web;
 use std::process::ExitCode;
 
 // Where commands look for them, beside this program's own modules.
-use synapress_console::{interrupt, output};
+use synapress_console::{interrupt, memory, output};
 
 fn main() -> ExitCode {
     commands::PROGRAM.main()

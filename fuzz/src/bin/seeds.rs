@@ -8,7 +8,10 @@ use std::path::Path;
 
 use image::{ImageFormat, Rgb, RgbImage};
 use synapress_code::{Effort, Options, encode, encode_with_extras};
-use synapress_compress::recipe::BUILT_IN;
+use synapress_compress::recipe::{BUILT_IN, Recipe};
+use synapress_compress::report::{
+    ClassRow, Classes, Confusion, Effort, LayerRow, Loss, Paper, Report, Row, Stage, Trial,
+};
 use synapress_fuzz::{CLASSIFIER, draw};
 use synapress_images::Image;
 use synapress_import::wire::{write_head, write_varint};
@@ -58,7 +61,61 @@ fn main() -> Result<(), Box<dyn Error>> {
         put("recipe", name, text.as_bytes())?;
     }
     let pixels = "[preprocess]\nresize = 256\ncrop = 224\nmean = [104, 117, 123.5]\nscale = 1.0\nchannels = \"bgr\"\n";
-    put("recipe", "preprocess", pixels.as_bytes())
+    put("recipe", "preprocess", pixels.as_bytes())?;
+    reports()
+}
+
+/// A report with something of everything.
+fn reports() -> Result<(), Box<dyn Error>> {
+    let mut net = caffe::parse(CLASSIFIER, "seed", &caffe::Options::default())?;
+    fill(&mut net, 7)?;
+    let mut report = Report::of_file(&net, &encode(&net, &Options::default())?)?;
+    let loss = Some(Loss { points: 1.5, interval: [-0.5, 3.5] });
+    for stage in [Stage::Baseline, Stage::Pruned, Stage::PrunedGrouped] {
+        let layer = |name: &str| LayerRow {
+            name: name.to_owned(),
+            weights: 12,
+            sparsity: 50.0,
+            index_bits: Some(3),
+            weight_bits: 32,
+            bits: [2.0, 1.0, 0.5],
+            error: Some(0.01),
+        };
+        report.rows.push(Row {
+            stage,
+            top1: 75.0,
+            top5: 92.2,
+            top1_interval: Some([70.0, 80.0]),
+            top5_interval: None,
+            loss_of_top1: loss.filter(|_| stage != Stage::Baseline),
+            loss_of_top5: None,
+            agreement: Some(91.2),
+            divergence: Some(0.05),
+            size_bytes: 2_345_678,
+            ratio: 11.93,
+            sparsity: 75.0,
+            index_bits_mean: Some(3.0),
+            index_bits_weighted: Some(3.5),
+            effort: Effort::Calibration,
+            seconds: 312.0,
+            layers: report.file.iter().flat_map(|f| &f.layers).map(|l| layer(&l.name)).collect(),
+        });
+    }
+    let trial = |price| Trial { price, size_bytes: 2000, sparsity: 50.0, top1: Some(70.0), loss_of_top1: loss };
+    report.trials = vec![trial(1e-9), trial(2e-9)];
+    report.paper = paper(Stage::Pruned).into_iter().collect();
+    report.classes = Some(Classes {
+        lost: 2,
+        gained: 1,
+        classes: vec![ClassRow { class: 3, name: Some("<b>cat".to_owned()), images: 5, before: 4, after: 2 }],
+        confusions: vec![Confusion { class: 3, name: None, taken_for: 1, taken_for_name: None, images: 2 }],
+    });
+    put("report", "all", report.to_json().as_bytes())
+}
+
+fn paper(stage: Stage) -> Option<Paper> {
+    let known = BUILT_IN.iter().filter_map(|(name, _)| Recipe::load(name).ok());
+    known.flat_map(|r| r.paper).find(|p| p.stage == stage)
 }
 
 /// Two frames in every kind of file that is written.

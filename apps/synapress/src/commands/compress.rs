@@ -11,11 +11,12 @@ use super::{Run, usage};
 use crate::job::{Bench, Keeping, Material};
 use crate::model::{Source, Target};
 use crate::output::Output;
+use crate::report::Watch;
 use crate::training::{Rebuilding, Training};
 
 /// Prune, group and quantize by a recipe or within a budget, and print the table of the paper
 ///
-/// The table goes as JSON beside the output (OUT.json). Every finished stage is kept in OUT.syn.work until the end: the
+/// All figures go as JSON beside the output (OUT.json), and as a page to look at (OUT.html). Every finished stage is kept in OUT.syn.work until the end: the
 /// same command given again goes on from there.
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("how").required(true).args(["recipe", "max_drop", "max_bytes", "ratio"]))]
@@ -125,6 +126,7 @@ impl Compress {
         act: impl FnOnce(&mut Job<'_>) -> Result<Outcome, synapress_compress::pipeline::Error>,
         how: &How,
     ) -> Result<()> {
+        let watch = Watch::start(&self.target);
         let mut report = None;
         let done = bench.work_without_evaluation(&self.target, settings, &self.training, self.keeping, |job| {
             let outcome = act(job)?;
@@ -133,9 +135,8 @@ impl Compress {
             report = Some(outcome.report);
             Ok((outcome.net, json, text))
         })?;
-        if let Some(report) = &report {
-            let path = self.target.path.with_extension("json");
-            synapress_compress::pipeline::write(&path, report.to_json().as_bytes())?;
+        if let Some(report) = &mut report {
+            watch.write(&self.target, report)?;
         }
         self.output.answer(&done.json, || done.text)?;
         let lost = report.and_then(|r| r.rows.last().and_then(|row| row.loss_of_top1)).map_or(0.0, |l| l.points);

@@ -12,6 +12,7 @@ use super::Run;
 use crate::job::{Bench, Keeping};
 use crate::model::Target;
 use crate::output::Output;
+use crate::report::Watch;
 use crate::training::Training;
 
 /// Render images, train a small network, compress it and print the table; needs no files
@@ -47,6 +48,7 @@ impl Run for Demo {
             ..Training::default()
         };
         let settings = format!("demo {} {:?} {:?}", self.seed, demo.retrain, demo.recipe);
+        let (watch, mut report) = (Watch::start(&target), None);
         let done = bench.work_without_evaluation(&target, &settings, &training, Keeping::default(), |job| {
             let work = job.work;
             let net =
@@ -54,15 +56,21 @@ impl Run for Demo {
             let validation = bench.validation.as_ref().unwrap_or(job.calibration);
             let outcome = job.compress(&net, validation, &demo.recipe)?;
             let text = outcome.report.to_table();
-            Ok((outcome.net, serde_json::to_value(&outcome.report).unwrap_or_else(|_| json!({})), text))
+            let json = serde_json::to_value(&outcome.report).unwrap_or_else(|_| json!({}));
+            report = Some(outcome.report);
+            Ok((outcome.net, json, text))
         })?;
+        if let Some(report) = &mut report {
+            watch.write(&target, report)?;
+        }
         let mut json = done.json;
         json["seconds"] = started.elapsed().as_secs_f64().into();
         self.output.answer(&json, || {
             format!(
-                "{}\n{:.0} s in all; look at it with `synapress inspect`",
+                "{}\n{:.0} s in all; look at {} and at `synapress inspect`",
                 done.text,
-                started.elapsed().as_secs_f64()
+                started.elapsed().as_secs_f64(),
+                target.path.with_extension("html").display(),
             )
         })
     }

@@ -14,6 +14,7 @@ mod inspect;
 mod man;
 mod prune;
 mod quantize;
+mod report;
 mod serve;
 mod train;
 
@@ -37,6 +38,7 @@ const COMMANDS: &[Entry] = &[
     Entry::of::<serve::Serve>(),
     Entry::of::<completions::Completions>(),
     Entry::of::<man::Man>(),
+    Entry::of::<report::ReportOf>(),
 ];
 
 /// The program.

@@ -67,7 +67,7 @@ pub struct Options<'a> {
 }
 
 /// Accuracy on a data set. As JSON it has what can be printed; what belongs to single images is left out.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Evaluation {
     /// Number of images that were evaluated.
     pub images: usize,
@@ -103,6 +103,12 @@ pub struct Evaluation {
     /// For each image, whether its class is among the five highest scores.
     #[serde(skip)]
     pub hits5: Vec<bool>,
+    /// For each image its class.
+    #[serde(skip)]
+    pub labels: Vec<usize>,
+    /// For each image the class that has the highest score.
+    #[serde(skip)]
+    pub highest: Vec<usize>,
     /// Logarithms of probabilities `(images, classes)`, if they were to be kept.
     #[serde(skip)]
     pub scores: Vec<f32>,
@@ -169,6 +175,8 @@ struct Tally {
     ids: Vec<usize>,
     hits1: Vec<bool>,
     hits5: Vec<bool>,
+    labels: Vec<usize>,
+    highest: Vec<usize>,
     cross_entropy: f64,
     divergence: Option<f64>,
     agreed: Option<usize>,
@@ -181,6 +189,8 @@ impl Tally {
         let rank = rank(scores, label);
         self.hits1.push(rank == Some(0));
         self.hits5.push(rank.is_some_and(|r| r < 5));
+        self.labels.push(label);
+        self.highest.push(highest(scores));
         log_probabilities(scores, kind);
         self.cross_entropy -= f64::from(scores[label]);
         if let Some(reference) = reference {
@@ -212,6 +222,8 @@ impl Tally {
             ids: self.ids,
             hits1: self.hits1,
             hits5: self.hits5,
+            labels: self.labels,
+            highest: self.highest,
             scores: self.scores,
         }
     }

@@ -3,21 +3,24 @@
 
 use std::time::Instant;
 
+use serde::Serialize;
 use synapress_code as code;
 use synapress_model::Net;
 
 use super::compress::{Made, effort};
+use super::figures::Table;
 use super::price::{self, Pass};
 use super::{Error, Job, Outcome};
-use crate::blocks;
 use crate::data::Dataset;
 use crate::evaluate::{Evaluation, compare};
 use crate::rate::{self, At, Bench, Scales};
-use crate::recipe::{Quantize, Retrain};
-use crate::report::{Effort, Report, Stage};
+use crate::recipe::{Quantize, Retrain, paper_of};
+use crate::report::{Effort, Stage, Trial};
+use crate::{blocks, prune, train};
 
 /// What a compression is to keep to.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Goal {
     /// The most bytes of the `.syn` file, with the least loss that is found.
     Bytes(u64),
@@ -27,7 +30,7 @@ pub enum Goal {
 }
 
 /// A budget, and how it is kept.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Budget {
     /// What is kept to.
     pub goal: Goal,
@@ -71,6 +74,9 @@ const FIRST: f64 = 0.02;
 const COARSE: [f64; 2] = [0.1, 2.5];
 const FINE: [f64; 2] = [0.01, 1.15];
 
+/// The most validation images that passes are evaluated on where no goal asks for it: that takes far less than a pass.
+const MOST_IMAGES: usize = 1000;
+
 /// Passes over the network before a search ends with the best that was found.
 const PASSES: usize = 10;
 
@@ -90,10 +96,11 @@ impl Job<'_> {
         let bench = &mut Bench::new(net, &images, &budget.rate)?;
         let judge = &(validation, &baseline);
         let scales = self.scales("scales-1", bench, At::Error(FIRST))?;
-        let coarse = self.search_price("coarse", bench, budget, judge, &scales, None)?;
+        let mut trials = Vec::new();
+        let coarse = self.search_price("coarse", bench, budget, judge, &scales, None, &mut trials)?;
         // Sensitivity depends on the size of the error: once more near the target.
         let scales = self.scales("scales-2", bench, At::Price(coarse.price, &scales))?;
-        let found = self.search_price("fine", bench, budget, judge, &scales, Some(coarse.price))?;
+        let found = self.search_price("fine", bench, budget, judge, &scales, Some(coarse.price), &mut trials)?;
         let coded = self.priced("fine", bench, &scales, found.price)?;
         // The search has these integers, and for points their evaluation, already.
         let plain = integers("fine", found.price);
@@ -118,17 +125,18 @@ impl Job<'_> {
         let evaluation = self.measure_against(name, &made, validation, Some(&baseline))?;
         let made = Made { net: made, effort, seconds };
         rows.push(self.row(Stage::All, &made, &evaluation, net, Some(&baseline))?);
-        let report = Report {
-            network: net.name.clone(),
+        let table = Table {
             recipe: match budget.goal {
                 Goal::Bytes(bytes) => format!("at most {bytes} bytes"),
                 Goal::Points(points) => format!("at most {points} points of top-1"),
             },
-            calibration_images: self.calibration.len(),
-            images: baseline.images,
             rows,
-            paper: Vec::new(),
+            paper: paper_of(net),
+            trials,
+            settings: toml::to_string(budget).ok(),
+            seed: train::Options::from(&budget.retrain).seed,
         };
+        let report = self.report(table, net, &made.net, [&baseline, &evaluation], validation)?;
         Ok(Outcome { net: made.net, report })
     }
 
@@ -153,7 +161,8 @@ impl Job<'_> {
     }
 
     /// A price that keeps to the budget and comes near to it if that is found soon; for points that none keeps to, the
-    /// lowest that was tried. `first` is a price that came near before; without one the search is a coarse one.
+    /// lowest that was tried. `first` is a price that came near before; without one the search is a coarse one. `trials`
+    /// takes what was tried.
     fn search_price(
         &mut self,
         name: &str,
@@ -162,6 +171,7 @@ impl Job<'_> {
         &(validation, baseline): &(&Dataset, &Evaluation),
         scales: &Scales,
         first: Option<f64>,
+        trials: &mut Vec<Trial>,
     ) -> Result<Pass, Error> {
         let near = if first.is_some() { FINE } else { COARSE };
         // A tenth of a nat, halved with every half bit a weight.
@@ -180,23 +190,26 @@ impl Job<'_> {
             };
             let Some(price) = next else { break };
             let (work, number) = (self.work, passes.len() + 1);
-            let pass: Pass = work.value(&format!("{name}-pass-{number}"), || {
+            let trial: Trial = work.value(&format!("{name}-pass-{number}"), || {
                 let coded = self.priced(name, bench, scales, price)?;
                 let integers = integers(name, price);
                 let made = self.quantize(&integers, &coded, bench.net(), &budget.quantize(), &Retrain::default())?;
                 let bytes = code::encode(&made, &code::Options::default())?.len() as u64;
                 let mut remark = format!("passes, {price:.2e}: {bytes} bytes");
-                let mut loss = None;
-                if let Goal::Points(_) = budget.goal {
+                let (mut top1, mut loss) = (None, None);
+                if matches!(budget.goal, Goal::Points(_)) || validation.len() <= MOST_IMAGES {
                     let evaluation = self.measure_against(&integers, &made, validation, Some(baseline))?;
-                    let points = compare(baseline, &evaluation)?.top1.points;
-                    remark += &format!(", {points:.2} points lost");
-                    loss = Some(points);
+                    let difference = compare(baseline, &evaluation)?.top1;
+                    remark += &format!(", {:.2} points lost", difference.points);
+                    (top1, loss) = (Some(evaluation.top1), Some(difference.into()));
                 }
                 self.tell("searching the price", number, PASSES, remark)?;
-                Ok(Pass { price, bytes, loss })
+                let sparsity = 100.0 * prune::sparsity(&made);
+                Ok(Trial { price, size_bytes: bytes, sparsity, top1, loss_of_top1: loss })
             })?;
-            passes.push(pass);
+            let loss = trial.loss_of_top1.map(|l| l.points);
+            passes.push(Pass { price: trial.price, bytes: trial.size_bytes, loss });
+            trials.push(trial);
         }
         let fits = |p: &&Pass| match budget.goal {
             Goal::Bytes(bytes) => p.bytes <= budget.room(bytes),

@@ -7,13 +7,14 @@ use std::time::Instant;
 use synapress_code as code;
 use synapress_model::Net;
 
+use super::figures::Table;
 use super::{Error, Job};
 use crate::data::Dataset;
 use crate::evaluate::{Evaluation, compare};
 use crate::layerwise::errors::errors;
-use crate::recipe::{Recipe, Retrain};
-use crate::report::{Effort, LayerRow, Loss, Report, Row, Stage};
-use crate::{blocks, group, prune};
+use crate::recipe::{Recipe, Retrain, paper_of};
+use crate::report::{Effort, LayerRow, Report, Row, Stage};
+use crate::{blocks, group, prune, train};
 
 /// What comes out of a compression.
 #[derive(Clone, Debug)]
@@ -42,6 +43,7 @@ impl Job<'_> {
         let start = Made { net: net.clone(), effort: Effort::None, seconds: 0.0 };
         let baseline = self.baseline(net, validation)?;
         let mut rows = vec![self.row(Stage::Baseline, &start, &baseline, net, None)?];
+        let mut at_last = baseline.clone();
         let levels = match &recipe.prune {
             None => Vec::new(),
             Some(_) => self.pruned(&start, recipe)?,
@@ -74,21 +76,24 @@ impl Job<'_> {
                     let name = if levels.len() > 1 { format!("SP-{}", at + 1) } else { "SP".to_owned() };
                     let evaluation = self.measure_against(&name, &level.net, validation, Some(&baseline))?;
                     rows.push(self.row(stage, level, &evaluation, net, Some(&baseline))?);
+                    at_last = evaluation;
                 }
             } else {
                 let evaluation = self.measure_against(stage.name(), &made.net, validation, Some(&baseline))?;
                 rows.push(self.row(stage, &made, &evaluation, net, Some(&baseline))?);
+                at_last = evaluation;
             }
             last = made;
         }
-        let report = Report {
-            network: net.name.clone(),
+        let table = Table {
             recipe: recipe.name.clone(),
-            calibration_images: self.calibration.len(),
-            images: baseline.images,
             rows,
-            paper: recipe.paper.clone(),
+            paper: if recipe.paper.is_empty() { paper_of(net) } else { recipe.paper.clone() },
+            trials: Vec::new(),
+            settings: toml::to_string(recipe).ok(),
+            seed: train::Options::from(&recipe.retrain).seed,
         };
+        let report = self.report(table, net, &last.net, [&baseline, &at_last], validation)?;
         Ok(Outcome { net: last.net, report })
     }
 
@@ -146,13 +151,7 @@ impl Job<'_> {
         baseline: Option<&Evaluation>,
     ) -> Result<Row, Error> {
         let float = made.net.parameters() * 4;
-        let loss = match baseline {
-            None => None,
-            Some(baseline) => {
-                let difference = compare(baseline, evaluation)?.top1;
-                Some(Loss { points: difference.points, interval: difference.interval })
-            }
-        };
+        let paired = baseline.map(|baseline| compare(baseline, evaluation)).transpose()?;
         let (mut size, mut layers) = (float, Vec::new());
         if stage != Stage::Baseline {
             let file = code::encode(&made.net, &code::Options::default())?;
@@ -164,7 +163,10 @@ impl Job<'_> {
             stage,
             top1: evaluation.top1,
             top5: evaluation.top5,
-            loss_of_top1: loss,
+            top1_interval: Some(evaluation.top1_interval),
+            top5_interval: Some(evaluation.top5_interval),
+            loss_of_top1: paired.map(|p| p.top1.into()),
+            loss_of_top5: paired.map(|p| p.top5.into()),
             agreement: evaluation.agreement,
             divergence: evaluation.divergence,
             size_bytes: size,

@@ -215,6 +215,8 @@ struct Kept {
     ids: Vec<usize>,
     hits1: Vec<bool>,
     hits5: Vec<bool>,
+    labels: Vec<usize>,
+    highest: Vec<usize>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     scores: Vec<f32>,
 }
@@ -235,6 +237,8 @@ impl From<Evaluation> for Kept {
             ids: e.ids,
             hits1: e.hits1,
             hits5: e.hits5,
+            labels: e.labels,
+            highest: e.highest,
             scores: e.scores,
         }
     }
@@ -257,6 +261,8 @@ impl Kept {
             ids: self.ids,
             hits1: self.hits1,
             hits5: self.hits5,
+            labels: self.labels,
+            highest: self.highest,
             scores: self.scores,
         }
     }

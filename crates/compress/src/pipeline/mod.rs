@@ -8,6 +8,7 @@ mod budget;
 mod compress;
 mod demo;
 mod error;
+mod figures;
 mod job;
 mod price;
 mod quantize;

@@ -1,9 +1,7 @@
 //! Which price of a bit to try next, from what those before it came to.
 
-use serde::{Deserialize, Serialize};
-
 /// A pass over the network at a price.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Pass {
     pub price: f64,
     /// Bytes of the file.

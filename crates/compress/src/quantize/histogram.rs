@@ -74,6 +74,16 @@ impl Histogram {
         self.power
     }
 
+    /// The least and the largest number; zero counts as one.
+    pub fn ends(&self) -> [f32; 2] {
+        [self.least, self.most]
+    }
+
+    /// Root of the mean square.
+    pub fn rms(&self) -> f64 {
+        (self.power / self.count.max(1) as f64).sqrt()
+    }
+
     /// Whether a number was negative.
     pub fn has_negative(&self) -> bool {
         self.least < 0.0

@@ -14,6 +14,7 @@ mod correct;
 mod formats;
 mod histogram;
 mod parameters;
+pub mod ranges;
 pub mod search;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,8 @@ mod stages;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use synapress_model::Net;
+use synapress_model::census::census;
 
 pub use stages::{
     Calibration, Correct, Fit, Group, Levels, Prune, Quantize, Range, Resolve, Retrain, Sensitivity, Widths,
@@ -79,6 +81,17 @@ pub struct Recipe {
     pub retrain: Retrain,
     /// Figures of the paper to print beside.
     pub paper: Vec<Paper>,
+}
+
+/// What the paper says of a network, if it is one of the paper's: the rows of its recipe that comes with the program.
+pub fn paper_of(net: &Net) -> Vec<Paper> {
+    let census = census(net);
+    let recipe = match (census.convolutions, census.fully_connected, census.parameters) {
+        (13, 3, 138_357_544) => "paper-vgg16",
+        (57, 1, 6_998_552) => "paper-googlenet",
+        _ => return Vec::new(),
+    };
+    Recipe::load(recipe).map(|r| r.paper).unwrap_or_default()
 }
 
 impl Recipe {

@@ -17,9 +17,21 @@ fn recipes_that_come_with_the_program_say_what_the_paper_says() {
     assert_eq!(googlenet.prune.as_ref().unwrap().targets()[0].sparsity, 0.6713);
     let q = googlenet.quantize.as_ref().unwrap();
     assert_eq!((q.conv_bits, q.fc_bits, q.output_bits), (Some(16), Some(4), Some(16)));
-    let losses: Vec<_> = googlenet.paper.iter().map(|p| (p.stage.name(), p.loss_of_top1.unwrap())).collect();
+    let losses: Vec<_> = googlenet.paper[1..].iter().map(|p| (p.stage.name(), p.loss_of_top1.unwrap())).collect();
     assert_eq!(losses, [("SP", 2.40), ("SP+SG", 3.79), ("SP+SQ", 6.44)]);
     assert_eq!(googlenet.stages().len(), 4);
+    for recipe in [&vgg, &googlenet] {
+        // The paper's losses are against its own float network.
+        let [float, rows @ ..] = &recipe.paper[..] else { panic!("no rows") };
+        assert_eq!(float.stage.name(), "baseline");
+        for row in rows {
+            for (loss, float, own) in
+                [(row.loss_of_top1, float.top1, row.top1), (row.loss_of_top5, float.top5, row.top5)]
+            {
+                assert!((loss.unwrap() - (float.unwrap() - own.unwrap())).abs() < 1e-9, "{row:?}");
+            }
+        }
+    }
     for (name, _) in BUILT_IN {
         let recipe = Recipe::load(name).unwrap();
         assert_eq!(recipe.name, *name);
@@ -85,4 +97,10 @@ fn a_stage_takes_what_it_does_not_say_from_the_recipe() {
     assert_eq!(recipe.stages(), [Stage::Pruned, Stage::PrunedQuantized]);
     let group = Recipe::parse("[group]\nsearch = { max = 6 }", "x").unwrap();
     assert_eq!(group::Options::from(group.group.as_ref().unwrap()).bits, 6);
+}
+
+#[test]
+fn networks_of_the_paper_are_known_by_their_layers() {
+    let rows = |name| paper_of(&synapress_import::zoo::net(name).unwrap()).len();
+    assert_eq!([rows("googlenet"), rows("vgg16"), rows("vgg19"), rows("alexnet")], [4, 7, 0, 0]);
 }

@@ -1,0 +1,35 @@
+//! The report of a compression, beside its output: figures as JSON, and the page.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use synapress_compress::pipeline::write;
+use synapress_compress::report::Report;
+use synapress_page::page;
+
+use crate::memory;
+use crate::model::Target;
+
+/// What a job takes, from its start on.
+pub struct Watch {
+    started: Instant,
+    resumed: bool,
+}
+
+impl Watch {
+    /// Starts; a job whose working directory is there already goes on from it.
+    pub fn start(target: &Target) -> Self {
+        Self { started: Instant::now(), resumed: target.beside(".work").exists() }
+    }
+
+    /// Writes OUT.json and OUT.html; the report takes what the job took.
+    pub fn write(&self, target: &Target, report: &mut Report) -> Result<()> {
+        if let Some(making) = &mut report.making {
+            making.seconds = (!self.resumed).then(|| self.started.elapsed().as_secs_f64());
+            making.peak_memory_bytes = memory::peak();
+        }
+        write(&target.path.with_extension("json"), report.to_json().as_bytes())?;
+        write(&target.path.with_extension("html"), page(report).as_bytes())?;
+        Ok(())
+    }
+}
