@@ -8,11 +8,13 @@ mod caffe;
 mod code;
 mod data;
 pub mod draw;
+mod onnx;
 pub mod replay;
 
 pub use caffe::{CLASSIFIER, caffemodel, prototxt};
 pub use code::{decode_syn, roundtrip_syn, tiles_syn};
 pub use data::{dataset, image, recipe};
+pub use onnx::onnx_model;
 
 /// A function of bytes that panics when the program does something wrong.
 pub type Target = fn(&[u8]);
@@ -24,6 +26,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("tiles_syn", tiles_syn),
     ("prototxt", prototxt),
     ("caffemodel", caffemodel),
+    ("onnx_model", onnx_model),
     ("image", image),
     ("dataset", dataset),
     ("recipe", recipe),

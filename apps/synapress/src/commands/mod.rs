@@ -9,6 +9,7 @@ mod encode;
 mod eval;
 mod export;
 mod group;
+mod import;
 mod inspect;
 mod prune;
 mod quantize;
@@ -42,6 +43,7 @@ impl Entry {
 /// Every command, in the order of the help.
 const COMMANDS: &[Entry] = &[
     Entry::of::<demo::Demo>(),
+    Entry::of::<import::Import>(),
     Entry::of::<inspect::Inspect>(),
     Entry::of::<eval::Eval>(),
     Entry::of::<train::Train>(),
