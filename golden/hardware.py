@@ -84,6 +84,7 @@ def pooled(layer, x):
     a, (channels, height, width), s = layer["attributes"], layer["input_shapes"][0], layer["input_shifts"][0]
     sizes = lambda name, short, default: [a.get(f"{short}_{axis}", a.get(name, default)) for axis in "hw"]
     kernel, stride, pad = sizes("kernel_size", "kernel", 0), sizes("stride", "stride", 1), sizes("pad", "pad", 0)
+    ends = [a.get(f"pad_end_{axis}", a.get("pad_end", p)) for axis, p in zip("hw", pad)]
     if a.get("global_pooling"):
         kernel = [height, width]
     out = []
@@ -91,10 +92,10 @@ def pooled(layer, x):
         for y in range(layer["output_shape"][1]):
             for column in range(layer["output_shape"][2]):
                 pixels, n = [[]], 1
-                for at, size, k, step, p in zip((y, column), (height, width), kernel, stride, pad):
+                for at, size, k, step, p, end in zip((y, column), (height, width), kernel, stride, pad, ends):
                     start = at * step
-                    n *= min(start + k, size + 2 * p) - start
                     pixels.append(range(max(0, start - p), min(size, start - p + k)))
+                    n *= min(start + k, size + p + end) - start if a.get("count_include_pad", True) else len(pixels[-1])
                 values = [x[(c * height + iy) * width + ix] for iy in pixels[1] for ix in pixels[2]]
                 if a["pool"] == "MAX":
                     out.append(shift(max(values), s))
@@ -154,6 +155,10 @@ def compute(folder, layer, inputs, formats):
     if kind == "ReLU":
         s, n = layer["input_shifts"][0], fixed(single(layer["attributes"].get("negative_slope", 0)), 14)
         return [shift(v, s) if v >= 0 else shift(v * n, s + 14) for v in x]
+    if kind == "Clip":
+        a, frac = layer["attributes"], layer["output_format"]["frac"]
+        low, high = [math.floor(single(a[end]) * 2.0**frac + 0.5) for end in ("min", "max")]
+        return [max(low, min(high, shift(v, layer["input_shifts"][0]))) for v in x]
     if kind == "Pooling":
         return pooled(layer, x)
     if kind == "LRN":

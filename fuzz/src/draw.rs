@@ -2,7 +2,7 @@
 //! which network has no meaning beyond that small changes of the bytes make small changes of the network.
 
 use synapress_model::layers::{
-    BatchNorm, Concat, Convolution, Dropout, Eltwise, Flatten, InnerProduct, Input, Lrn, Method, Operation, PRelu,
+    BatchNorm, Clip, Concat, Convolution, Dropout, Eltwise, Flatten, InnerProduct, Input, Lrn, Method, Operation, PRelu,
     Pooling, Power, Relu, Scale, Sigmoid, Softmax, TanH,
 };
 use synapress_model::{
@@ -122,12 +122,13 @@ impl Bytes<'_> {
             10 => (Box::new(BatchNorm { eps: 1e-5 }), 1),
             11 => (Box::new(Scale { bias: self.chance() }), 1),
             12 => (Box::new(PRelu { shared: self.chance() }), 1),
-            13 => match self.below(6) {
+            13 => match self.below(7) {
                 0 => (Box::new(Lrn::default()), 1),
                 1 => (Box::new(Sigmoid), 1),
                 2 => (Box::new(TanH), 1),
                 3 => (Box::new(Flatten), 1),
                 4 => (Box::new(Power { power: 1.0, scale: self.number(), shift: self.number() }), 1),
+                5 => (Box::new(Clip { min: -1.0, max: 1.0 }), 1),
                 _ => (Box::new(Dropout { ratio: 0.5 }), 1),
             },
             _ => (Box::new(Softmax::default()), 1),

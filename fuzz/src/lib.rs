@@ -9,12 +9,14 @@ mod code;
 mod data;
 mod report;
 pub mod draw;
+mod onnx;
 pub mod replay;
 mod video;
 
 pub use caffe::{CLASSIFIER, caffemodel, prototxt};
 pub use code::{decode_syn, roundtrip_syn, tiles_syn};
 pub use data::{dataset, image, recipe};
+pub use onnx::onnx_model;
 pub use video::video;
 pub use report::report;
 
@@ -28,6 +30,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("tiles_syn", tiles_syn),
     ("prototxt", prototxt),
     ("caffemodel", caffemodel),
+    ("onnx_model", onnx_model),
     ("image", image),
     ("dataset", dataset),
     ("recipe", recipe),

@@ -1,11 +1,12 @@
-//! Opens the network that a command line names: a prototxt with or without weights, a `.syn`, or one of the zoo.
+//! Opens the network that a command line names: a prototxt with or without weights, an ONNX model, a `.syn`, or one of
+//! the zoo.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
 use synapress_code as code;
-use synapress_import::{caffe, caffemodel, deep_compression, zoo};
+use synapress_import::{caffe, caffemodel, deep_compression, onnx, zoo};
 use synapress_model::{Net, Shape};
 
 use crate::commands::usage;
@@ -13,11 +14,11 @@ use crate::commands::usage;
 /// A network and its weights.
 #[derive(Args, Clone, Debug)]
 pub struct Source {
-    /// The network: FILE.prototxt, FILE.syn or zoo:NAME
+    /// The network: FILE.prototxt, FILE.onnx, FILE.syn or zoo:NAME
     pub model: PathBuf,
     /// The weights of a prototxt or of a network of the zoo: FILE.caffemodel, or FILE.net of Deep Compression
     pub weights: Option<PathBuf>,
-    /// Shape of the input image, where a prototxt does not tell or tells otherwise
+    /// Shape of the input image, where a prototxt or ONNX model does not tell or tells otherwise
     #[arg(long, value_name = "C,H,W", value_parser = parse_shape)]
     pub input: Option<Shape>,
 }
@@ -66,7 +67,18 @@ impl Source {
             }
             return Ok(code::read(&self.model, &code::Limits::default())?);
         }
+        if self.is_onnx() {
+            return self.open_onnx(onnx::Options::default());
+        }
         Ok(caffe::load(&self.model, self.weights.as_deref(), &self.options(phase))?)
+    }
+
+    /// Opens an ONNX model with further options.
+    pub fn open_onnx(&self, options: onnx::Options) -> Result<Net> {
+        if let Some(weights) = &self.weights {
+            return Err(usage(format!("an ONNX model holds its weights; {} is too much", weights.display())));
+        }
+        Ok(onnx::load(&self.model, &onnx::Options { input_shape: self.input, ..options })?)
     }
 
     fn options(&self, phase: caffe::Phase) -> caffe::Options {
@@ -75,7 +87,16 @@ impl Source {
 
     /// Whether it is synapse code, by its name.
     pub fn is_syn(&self) -> bool {
-        self.model.extension().is_some_and(|e| e.eq_ignore_ascii_case("syn"))
+        self.ends_in("syn")
+    }
+
+    /// Whether it is an ONNX model, by its name.
+    pub fn is_onnx(&self) -> bool {
+        self.ends_in("onnx")
+    }
+
+    fn ends_in(&self, ending: &str) -> bool {
+        self.model.extension().is_some_and(|e| e.eq_ignore_ascii_case(ending))
     }
 }
 

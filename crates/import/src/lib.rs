@@ -11,14 +11,20 @@
 
 #![cfg_attr(not(test), deny(clippy::as_conversions))]
 
+mod beside;
 pub mod caffe;
 pub mod caffemodel;
 pub mod deep_compression;
 pub mod error;
 mod fill;
+pub mod formats;
+mod learning;
+pub mod onnx;
 pub mod prototxt;
+pub mod safetensors;
 pub mod wire;
 pub mod zoo;
 
 pub use error::{Error, Fault};
 pub use fill::{fill, generator};
+pub use formats::{FORMATS, Format};

@@ -24,12 +24,13 @@ pub enum Wire {
 pub struct Reader<R> {
     source: R,
     offset: u64,
+    what: &'static str,
 }
 
 impl<R: BufRead> Reader<R> {
-    /// A reader at byte 0.
-    pub fn new(source: R) -> Self {
-        Self { source, offset: 0 }
+    /// A reader at byte 0 of what should be `what`, such as `a caffemodel`, for messages.
+    pub fn new(source: R, what: &'static str) -> Self {
+        Self { source, offset: 0, what }
     }
 
     /// Bytes read so far.
@@ -49,7 +50,8 @@ impl<R: BufRead> Reader<R> {
         let tag = self.varint(end)?;
         let number = tag >> 3;
         if number == 0 {
-            return Err(Fault::encoding(at, "a field has the number 0; this is not a caffemodel, or it is damaged"));
+            let message = format!("a field has the number 0; this is not {}, or it is damaged", self.what);
+            return Err(Fault::encoding(at, message));
         }
         let wire = match tag & 7 {
             0 => Wire::Varint(self.varint(end)?),
@@ -70,12 +72,11 @@ impl<R: BufRead> Reader<R> {
             }
             5 => Wire::Fixed32(self.array(end)?),
             other => {
-                return Err(Fault::encoding(
-                    at,
-                    format!(
-                        "field {number} has the unknown wire type {other}; this is not a caffemodel, or it is damaged"
-                    ),
-                ));
+                let message = format!(
+                    "field {number} has the unknown wire type {other}; this is not {}, or it is damaged",
+                    self.what
+                );
+                return Err(Fault::encoding(at, message));
             }
         };
         Ok(Some((number, wire)))
@@ -111,10 +112,18 @@ impl<R: BufRead> Reader<R> {
     /// As [`Reader::field`], and when it is not UTF-8.
     pub fn string(&mut self, len: u64) -> Result<String, Fault> {
         let at = self.offset;
-        let len = usize::try_from(len).map_err(|_| Fault::encoding(at, "a string is too long"))?;
+        String::from_utf8(self.bytes(len)?).map_err(|_| Fault::encoding(at, "a name is not UTF-8"))
+    }
+
+    /// So many bytes.
+    ///
+    /// # Errors
+    /// As [`Reader::field`].
+    pub fn bytes(&mut self, len: u64) -> Result<Vec<u8>, Fault> {
+        let len = usize::try_from(len).map_err(|_| Fault::encoding(self.offset, "a string is too long"))?;
         let mut bytes = vec![0; len];
         self.fill(&mut bytes)?;
-        String::from_utf8(bytes).map_err(|_| Fault::encoding(at, "a name is not UTF-8"))
+        Ok(bytes)
     }
 
     /// Numbers of `N` bytes each, `len` bytes in all, appended to `out`.
@@ -163,7 +172,8 @@ impl<R: BufRead> Reader<R> {
                 return Ok(value);
             }
         }
-        Err(Fault::encoding(at, "a whole number takes over 64 bits; this is not a caffemodel, or it is damaged"))
+        let message = format!("a whole number takes over 64 bits; this is not {}, or it is damaged", self.what);
+        Err(Fault::encoding(at, message))
     }
 
     fn array<const N: usize>(&mut self, end: u64) -> Result<[u8; N], Fault> {
@@ -227,6 +237,15 @@ pub fn write_head(out: &mut impl Write, number: u64, len: u64) -> io::Result<()>
     write_varint(out, len)
 }
 
+/// Writes a field that holds a whole number.
+///
+/// # Errors
+/// What the stream says.
+pub fn write_number(out: &mut impl Write, number: u64, value: u64) -> io::Result<()> {
+    write_varint(out, number << 3)?;
+    write_varint(out, value)
+}
+
 /// Writes a field that holds a string.
 ///
 /// # Errors
@@ -247,17 +266,17 @@ mod tests {
             write_varint(&mut bytes, value).unwrap();
             let len = bytes.len() as u64;
             assert_eq!(len, varint_len(value), "{value}");
-            assert_eq!(Reader::new(&bytes[..]).varint(len).unwrap(), value);
-            assert!(Reader::new(&bytes[..]).varint(len - 1).is_err());
+            assert_eq!(Reader::new(&bytes[..], "a test").varint(len).unwrap(), value);
+            assert!(Reader::new(&bytes[..], "a test").varint(len - 1).is_err());
         }
-        assert!(Reader::new(&[0xff; 10][..]).varint(10).is_err());
+        assert!(Reader::new(&[0xff; 10][..], "a test").varint(10).is_err());
     }
 
     #[test]
     fn a_length_beyond_the_message_is_refused_before_anything_is_read() {
         let mut bytes = Vec::new();
         write_head(&mut bytes, 5, u64::MAX).unwrap();
-        let error = Reader::new(&bytes[..]).field(bytes.len() as u64).unwrap_err().to_string();
+        let error = Reader::new(&bytes[..], "a test").field(bytes.len() as u64).unwrap_err().to_string();
         assert!(error.starts_with("byte 1: field 5 claims 18446744073709551615 bytes where 0 are left"), "{error}");
     }
 }

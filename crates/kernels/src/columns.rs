@@ -11,8 +11,10 @@ pub struct Window {
     pub kernel: [usize; 2],
     /// Steps between windows.
     pub stride: [usize; 2],
-    /// Zeros added on each side.
+    /// Zeros added before the first pixel.
     pub pad: [usize; 2],
+    /// Zeros added behind the last pixel.
+    pub pad_end: [usize; 2],
     /// Distance between taps.
     pub dilation: [usize; 2],
 }
@@ -20,7 +22,7 @@ pub struct Window {
 impl Window {
     /// True when columns are the image itself: one tap, no stride, no padding.
     pub fn is_pointwise(&self) -> bool {
-        self.kernel == [1, 1] && self.stride == [1, 1] && self.pad == [0, 0]
+        self.kernel == [1, 1] && self.stride == [1, 1] && self.pad == [0, 0] && self.pad_end == [0, 0]
     }
 
     /// Number of positions along both axes of an image of `size`, rounded down as convolution does;
@@ -29,7 +31,7 @@ impl Window {
         let mut out = [0; 2];
         for axis in 0..2 {
             let extent = self.dilation[axis].checked_mul(self.kernel[axis].checked_sub(1)?)?.checked_add(1)?;
-            let padded = self.pad[axis].checked_mul(2)?.checked_add(size[axis])?;
+            let padded = self.pad[axis].checked_add(self.pad_end[axis])?.checked_add(size[axis])?;
             out[axis] = padded.checked_sub(extent)?.checked_div(self.stride[axis])?.checked_add(1)?;
         }
         Some(out)
@@ -224,16 +226,20 @@ mod tests {
     #[test]
     fn gather_reads_what_the_definition_says_and_scatter_is_its_adjoint() {
         let cases = [
-            ([3, 3], [1, 1], [1, 1], [1, 1]),
-            ([7, 7], [2, 2], [3, 3], [1, 1]),
-            ([2, 3], [3, 1], [0, 2], [1, 2]),
-            ([3, 3], [1, 1], [4, 4], [3, 3]),
-            ([3, 5], [1, 1], [2, 2], [2, 1]),
-            ([1, 25], [1, 1], [0, 12], [1, 1]),
-            ([1, 1], [2, 2], [0, 0], [1, 1]),
+            ([3, 3], [1, 1], [1, 1], [1, 1], [1, 1]),
+            ([7, 7], [2, 2], [3, 3], [3, 3], [1, 1]),
+            ([2, 3], [3, 1], [0, 2], [0, 2], [1, 2]),
+            ([3, 3], [1, 1], [4, 4], [4, 4], [3, 3]),
+            ([1, 1], [2, 2], [0, 0], [0, 0], [1, 1]),
+            ([3, 3], [2, 2], [0, 1], [1, 2], [1, 1]),
+            ([3, 2], [1, 1], [2, 0], [0, 3], [1, 1]),
+            ([1, 1], [1, 1], [0, 0], [2, 1], [1, 1]),
+            ([3, 5], [1, 1], [2, 2], [2, 2], [2, 1]),
+            ([1, 25], [1, 1], [0, 12], [0, 12], [1, 1]),
+            ([2, 4], [1, 1], [0, 2], [1, 1], [1, 1]),
         ];
-        for (kernel, stride, pad, dilation) in cases {
-            let w = Window { kernel, stride, pad, dilation };
+        for (kernel, stride, pad, pad_end, dilation) in cases {
+            let w = Window { kernel, stride, pad, pad_end, dilation };
             let (channels, size) = (2, [7, 9]);
             let out = w.positions(size).unwrap();
             let image: Vec<f64> = (0..channels * 63).map(|i| (i * 37 % 101) as f64 - 50.0).collect();
@@ -297,7 +303,8 @@ mod tests {
 
     #[test]
     fn a_window_beyond_the_image_has_no_position() {
-        let w = Window { kernel: [9, 1], stride: [1, 1], pad: [0, 0], dilation: [1, 1] };
+        let w = Window { kernel: [9, 1], stride: [1, 1], pad: [0, 0], pad_end: [0, 0], dilation: [1, 1] };
         assert_eq!(w.positions([8, 8]), None);
+        assert_eq!(Window { pad_end: [1, 0], ..w }.positions([8, 8]), Some([1, 8]));
     }
 }

@@ -1,8 +1,9 @@
-//! Folding of batch normalization into the layer before it: same scores, fewer layers, and none without an integer
-//! form. It works on floating-point weights and comes before pruning.
+//! Folding of batch normalization into the layer before it, and of a division of the image into the layers that read it:
+//! same scores, fewer layers, and none without an integer form. It works on floating-point weights and comes before
+//! pruning.
 
 use crate::attributes::Attributes;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::graph::{Graph, Node, NodeId};
 use crate::layer::Layer;
 use crate::layers::{BatchNorm, Scale};
@@ -59,6 +60,45 @@ pub fn fold_batch_norm(net: &Net) -> Result<Net, Error> {
     }
     folded.verify()?;
     Ok(folded)
+}
+
+/// Divides the weights of the layers that read the image, so that they put out for an image what they did for one that
+/// was divided by these numbers, one for each channel. Padding stays zero.
+///
+/// # Errors
+/// [`ErrorKind::Attribute`] for other than one positive number a channel; [`ErrorKind::Unsupported`] when something other
+/// than a convolution or fully connected layer with floating-point weights reads the image; [`ErrorKind::Weights`] when
+/// weights are missing or leave the range of `f32`.
+pub fn divide_input(net: &mut Net, by: &[f32]) -> Result<(), Error> {
+    net.verify()?;
+    let input = net.graph.input()?;
+    let shape = net.graph.shape(input);
+    if by.len() != shape.channels || !by.iter().all(|d| d.is_finite() && *d > 0.0) {
+        let message = format!("{by:?} must be one positive number for each of {} channels", shape.channels);
+        return Err(Error::new(ErrorKind::Attribute, message));
+    }
+    let readers = |net: &Net| -> Vec<NodeId> {
+        (0..net.graph.nodes().len()).filter(|&id| net.graph.node(id).inputs.contains(&input)).collect()
+    };
+    for id in readers(net) {
+        let at = |e: Error| e.at_layer(&net.graph.node(id).name);
+        let (linear, weights) = (net.linear(id), &mut net.weights[id]);
+        let (Some(linear), Some(Weights { form: Form::Dense(values), .. })) = (linear, weights) else {
+            let message = "it reads the image, and only floating-point weights of convolution and fully connected \
+                           layers can take a division in";
+            return Err(at(Error::new(ErrorKind::Unsupported, message)));
+        };
+        let taps = linear.taps();
+        let inputs = shape.channels / linear.groups;
+        let outputs = linear.output.channels / linear.groups;
+        for (o, row) in values.chunks_exact_mut(taps).enumerate() {
+            for (c, part) in row.chunks_exact_mut(taps / inputs).enumerate() {
+                let divisor = f64::from(by[o / outputs * inputs + c]);
+                part.iter_mut().for_each(|w| *w = (f64::from(*w) / divisor) as f32);
+            }
+        }
+    }
+    net.verify()
 }
 
 /// `factor * x + offset`, by channel.

@@ -3,7 +3,7 @@
 use synapress_kernels::blocked::pooling::Windows;
 
 /// The structure of a layer's integer form. Weighted sums tell theirs by [`crate::Layer::linear`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Structure {
     /// The largest code of windows, in the output's format.
     Largest(Windows),
@@ -13,6 +13,13 @@ pub enum Structure {
     Concatenation,
     /// The input in the output's format, and 0 where it is negative.
     Rectifier,
+    /// The input in the output's format, limited to the nearest codes of two values.
+    Clip {
+        /// The smallest value.
+        min: f32,
+        /// The largest value.
+        max: f32,
+    },
     /// Each code by the multiplier that the layer's table holds for the sum of squares over so many neighbouring
     /// channels.
     Normalization {

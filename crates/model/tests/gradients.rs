@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 use common::{Case, check};
 use synapress_kernels::columns::Window;
 use synapress_model::layers::{
-    BatchNorm, Concat, Convolution, Dropout, Eltwise, Flatten, InnerProduct, LAYERS, Lrn, Method, Operation, PRelu,
-    Pooling, Power, Relu, Reshape, Scale, Sigmoid, Softmax, Split, TanH,
+    BatchNorm, Clip, Concat, Convolution, Dropout, Eltwise, Flatten, InnerProduct, LAYERS, Lrn, Method, Operation,
+    PRelu, Pooling, Power, Relu, Reshape, Scale, Sigmoid, Softmax, Split, TanH,
 };
 
 fn convolutions() -> Vec<Case> {
-    let window = |kernel, stride, pad, dilation| Window { kernel, stride, pad, dilation };
+    let window = |kernel, stride, pad, dilation| Window { kernel, stride, pad, pad_end: pad, dilation };
+    let uneven = Window { pad_end: [2, 0], ..window([3, 3], [2, 1], [0, 1], [1, 1]) };
     let plain = Convolution::square(4, 3, 1, 1);
     vec![
         Case::new(plain, &[[3, 5, 6]]),
@@ -23,6 +24,7 @@ fn convolutions() -> Vec<Case> {
         Case::new(Convolution { groups: 4, ..plain }, &[[4, 5, 5]]),
         Case::new(Convolution { window: window([2, 3], [2, 1], [1, 0], [1, 1]), ..plain }, &[[2, 6, 7]]),
         Case::new(Convolution { window: window([3, 2], [1, 2], [2, 1], [2, 3]), ..plain }, &[[2, 6, 7]]),
+        Case::new(Convolution { window: uneven, ..plain }, &[[3, 5, 6]]),
         Case::new(Convolution { groups: 2, window: window([3, 3], [3, 2], [1, 1], [1, 1]), ..plain }, &[[4, 8, 7]]),
     ]
 }
@@ -41,6 +43,7 @@ fn activations() -> Vec<Case> {
         Case::new(Relu { negative_slope: -0.5 }, &[[3, 4, 5]]),
         Case::new(PRelu { shared: false }, &[[3, 4, 5]]),
         Case::new(PRelu { shared: true }, &[[3, 4, 5]]),
+        Case::new(Clip { min: -0.5, max: 0.7 }, &[[3, 4, 5]]),
         Case::new(Sigmoid, &[[3, 4, 5]]).spread(5.0),
         Case::new(TanH, &[[3, 4, 5]]).spread(3.0),
         Case::new(Power { scale: -0.5, shift: 2.0, ..Power::default() }, &[[3, 4, 5]]),
@@ -83,7 +86,9 @@ fn views() -> Vec<Case> {
 
 fn pooling() -> Vec<Case> {
     let [max, average] = [Pooling::max, Pooling::average];
-    let skewed = Pooling { kernel: [2, 3], stride: [3, 2], pad: [1, 0], ..max(3, 2, 0) };
+    let skewed = Pooling { kernel: [2, 3], stride: [3, 2], ..max(3, 2, 0) }.padded([1, 0]);
+    let uneven = Pooling { pad_end: [1, 2], round_up: false, ..max(3, 2, 0) };
+    let own = Pooling { count_padding: false, ..average(3, 2, 1) };
     vec![
         Case::new(max(3, 2, 0), &[[3, 7, 8]]),
         Case::new(max(3, 1, 1), &[[3, 5, 6]]),
@@ -97,6 +102,10 @@ fn pooling() -> Vec<Case> {
         Case::new(average(5, 3, 0), &[[2, 7, 9]]),
         Case::new(Pooling { method: Method::Average, ..skewed }, &[[2, 7, 8]]),
         Case::new(Pooling::global(Method::Average), &[[4, 3, 2]]),
+        Case::new(uneven, &[[2, 6, 7]]),
+        Case::new(Pooling { method: Method::Average, ..uneven }, &[[2, 6, 7]]),
+        Case::new(own, &[[2, 6, 7]]),
+        Case::new(Pooling { pad_end: [0, 2], ..own }, &[[2, 6, 7]]),
     ]
 }
 

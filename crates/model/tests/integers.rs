@@ -5,7 +5,7 @@ mod common;
 
 use common::Numbers;
 use synapress_model::layers::{
-    BatchNorm, Eltwise, Flatten, Operation, PRelu, Relu, Reshape, Scale, Sigmoid, Split, TanH,
+    BatchNorm, Clip, Eltwise, Flatten, Operation, PRelu, Relu, Reshape, Scale, Sigmoid, Split, TanH,
 };
 use synapress_model::linear::IntegerWeights;
 use synapress_model::{ErrorKind, Fixed, IntegerForward, Layer, Shape};
@@ -111,6 +111,22 @@ fn factors_and_slopes_round_once() {
     let w = by_channel(1, false);
     check(&PRelu { shared: true }, 1, 16, Some(&w), |x, _| rectified(x[0], value(&w, 0)));
     check(&Relu { negative_slope: 0.25 }, 1, 16, None, |x, _| rectified(x[0], 0.25));
+}
+
+#[test]
+fn clips_keep_between_the_nearest_codes() {
+    for [min, max] in [[0.0, 6.0], [-0.7, 0.3], [2.0, 3e6]] {
+        let (clip, mut numbers) = (Clip { min, max }, Numbers(8));
+        for _ in 0..200 {
+            let (from, to) = (format(&mut numbers, 16), format(&mut numbers, 16));
+            let input = codes(&mut numbers, SHAPE.len(), from);
+            let found = run(&clip, std::slice::from_ref(&input), &[from], to, None);
+            for (x, y) in input.iter().zip(found) {
+                let expected = rounded(f64::from(*x) * from.step(), to).clamp(to.quantize(min), to.quantize(max));
+                assert_eq!(y, expected, "{clip:?} {x} of {from} to {to}");
+            }
+        }
+    }
 }
 
 #[test]

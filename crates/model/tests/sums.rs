@@ -71,7 +71,7 @@ fn check(layer: &impl Layer, input: [usize; 3], numbers: &mut Numbers) {
 
 #[test]
 fn sums_equal_plain_loops() {
-    let window = |kernel, stride, pad, dilation| Window { kernel, stride, pad, dilation };
+    let window = |kernel, stride, pad, dilation| Window { kernel, stride, pad, pad_end: pad, dilation };
     let three = Convolution::square(6, 3, 1, 1);
     let mut numbers = Numbers(3);
     // Maps of many positions are shared out to lanes, those of few are not.

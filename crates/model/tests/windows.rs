@@ -92,12 +92,13 @@ fn window(p: &Pooling, plane: &[f64], size: [usize; 2], at: [usize; 2]) -> (f64,
     for ky in 0..kernel[0] {
         for kx in 0..kernel[1] {
             let (y, x) = (at[0] * p.stride[0] + ky, at[1] * p.stride[1] + kx);
-            // Padding counts, what is beyond it does not.
-            if y < size[0] + 2 * p.pad[0] && x < size[1] + 2 * p.pad[1] {
-                count += 1;
-            }
+            // Padding counts, unless it is left out, what is beyond it does not.
+            let ends: [usize; 2] = std::array::from_fn(|i| size[i] + p.pad[i] + p.pad_end[i]);
+            let padded = y < ends[0] && x < ends[1];
             let (y, x) = (y.wrapping_sub(p.pad[0]), x.wrapping_sub(p.pad[1]));
-            if y < size[0] && x < size[1] {
+            let inside = y < size[0] && x < size[1];
+            count += i32::from(if p.count_padding { padded } else { inside });
+            if inside {
                 let value = plane[y * size[1] + x];
                 sum += value;
                 if value > best {
@@ -121,8 +122,10 @@ fn poolings() -> Vec<(Pooling, [usize; 3])> {
     let mut cases = vec![
         (Pooling::global(Method::Max), [3, 5, 4]),
         (Pooling { round_up: false, ..Pooling::max(3, 2, 0) }, [2, 8, 12]),
-        (Pooling { kernel: [3, 2], stride: [1, 2], pad: [2, 1], ..Pooling::max(1, 1, 0) }, [2, 6, 9]),
-        (Pooling { kernel: [1, 3], stride: [2, 1], pad: [0, 1], ..Pooling::max(1, 1, 0) }, [2, 6, 9]),
+        (Pooling { kernel: [3, 2], stride: [1, 2], ..Pooling::max(1, 1, 0) }.padded([2, 1]), [2, 6, 9]),
+        (Pooling { kernel: [1, 3], stride: [2, 1], ..Pooling::max(1, 1, 0) }.padded([0, 1]), [2, 6, 9]),
+        (Pooling { pad_end: [1, 0], round_up: false, ..Pooling::max(3, 2, 0) }, [2, 8, 12]),
+        (Pooling { pad_end: [0, 2], ..Pooling::max(3, 2, 1) }, [2, 8, 11]),
         // More planes than one piece of work takes.
         (Pooling::max(3, 1, 1), [70, 16, 15]),
         (Pooling::max(3, 2, 0), [9, 112, 111]),
@@ -139,7 +142,8 @@ fn poolings() -> Vec<(Pooling, [usize; 3])> {
         }
     }
     let means: Vec<_> = cases.iter().map(|&(p, s)| (Pooling { method: Method::Average, ..p }, s)).collect();
-    cases.into_iter().chain(means).collect()
+    let own: Vec<_> = means.iter().map(|&(p, s)| (Pooling { count_padding: false, ..p }, s)).collect();
+    cases.into_iter().chain(means).chain(own).collect()
 }
 
 #[test]

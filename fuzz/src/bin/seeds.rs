@@ -15,6 +15,7 @@ use synapress_compress::report::{
 use synapress_fuzz::{CLASSIFIER, draw};
 use synapress_images::Image;
 use synapress_import::wire::{write_head, write_varint};
+use synapress_import::onnx::{self, proto};
 use synapress_import::{caffe, caffemodel, fill};
 use synapress_model::layers::{InnerProduct, Input};
 use synapress_model::{Bias, Centroids, Fixed, Form, Net, Shape, Weights};
@@ -53,6 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     networks()?;
     tiles()?;
     caffe_files()?;
+    onnx_models()?;
     images()?;
     videos()?;
     put("dataset", "list", b"\0a/cat one.jpg 3\r\n\nb.png\t0\n")?;
@@ -194,6 +196,69 @@ fn tiles() -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+/// Networks as models, and nodes that only other tools write.
+fn onnx_models() -> Result<(), Box<dyn Error>> {
+    for (name, text) in [("classifier", CLASSIFIER), ("layers", LAYERS)] {
+        let mut net = caffe::parse(text, name, &caffe::Options::default())?;
+        fill(&mut net, 7)?;
+        let mut bytes = Vec::new();
+        onnx::write_to(&mut bytes, &onnx::single(&net)?)?;
+        put("onnx_model", name, &bytes)?;
+    }
+    let node = |op: &str, inputs: &[&str], output: &str, attributes: &[(&str, proto::Value)]| proto::Node {
+        op: op.to_owned(),
+        inputs: inputs.iter().map(|&i| i.to_owned()).collect(),
+        outputs: vec![output.to_owned()],
+        attributes: attributes
+            .iter()
+            .map(|(name, value)| proto::Attribute { name: (*name).to_owned(), value: value.clone() })
+            .collect(),
+        ..proto::Node::default()
+    };
+    let ints = |v: &[i64]| proto::Value::Ints(v.to_vec());
+    let info = |name: &str, sizes: &[i64]| proto::ValueInfo {
+        name: name.to_owned(),
+        kind: proto::kinds::FLOAT,
+        dims: sizes.iter().map(|&s| proto::Dim::Size(s)).collect(),
+    };
+    let graph = proto::Graph {
+        name: "views".to_owned(),
+        nodes: vec![
+            node("Transpose", &["x"], "t", &[("perm", ints(&[0, 3, 1, 2]))]),
+            node("Pad", &["t", "pads"], "p", &[]),
+            node("Conv", &["p", "w"], "c", &[("auto_pad", proto::Value::Text("SAME_UPPER".to_owned()))]),
+            node("Add", &["c", "b"], "a", &[]),
+            node("Clip", &["a", "low", "high"], "k", &[]),
+            node("ReduceMean", &["k"], "m", &[("axes", ints(&[2, 3])), ("keepdims", proto::Value::Int(0))]),
+            node("Shape", &["m"], "s", &[]),
+            node("Gather", &["s", "zero"], "n", &[]),
+            node("Unsqueeze", &["n", "zero1"], "n1", &[]),
+            node("Concat", &["n1", "rest"], "shape", &[("axis", proto::Value::Int(0))]),
+            node("Reshape", &["m", "shape"], "f", &[]),
+            node("MatMul", &["f", "fc"], "g", &[]),
+            node("Softmax", &["g"], "y", &[]),
+        ],
+        initializers: vec![
+            proto::Tensor::ints("pads", &[8], vec![0, 0, 1, 0, 0, 0, 0, 1]),
+            proto::Tensor::floats("w", &[2, 3, 3, 3], vec![0.5; 54]),
+            proto::Tensor::floats("b", &[2, 1, 1], vec![1.0, -1.0]),
+            proto::Tensor::floats("low", &[], vec![0.0]),
+            proto::Tensor::floats("high", &[], vec![6.0]),
+            proto::Tensor::ints("zero", &[], vec![0]),
+            proto::Tensor::ints("zero1", &[1], vec![0]),
+            proto::Tensor::ints("rest", &[1], vec![-1]),
+            proto::Tensor::floats("fc", &[2, 3], vec![0.25; 6]),
+        ],
+        inputs: vec![info("x", &[1, 5, 5, 3])],
+        outputs: vec![info("y", &[1, 3])],
+    };
+    let model = proto::Model { ir_version: 7, opsets: vec![(String::new(), 13)], graph, ..proto::Model::default() };
+    onnx::net(&model, Path::new("."), &onnx::Options::default())?;
+    let mut bytes = Vec::new();
+    onnx::write_to(&mut bytes, &model)?;
+    put("onnx_model", "views", &bytes)
 }
 
 fn caffe_files() -> Result<(), Box<dyn Error>> {

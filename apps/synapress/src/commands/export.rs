@@ -1,4 +1,4 @@
-//! `export`: a quantized network as memory images for hardware, with golden vectors.
+//! `export`: a network as files of other tools, or a quantized one as memory images for hardware, with golden vectors.
 
 use std::path::PathBuf;
 
@@ -7,29 +7,31 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use serde_json::{Value, json};
 use synapress_hardware::manifest::{Layer, Manifest};
-use synapress_hardware::{FORMATS, Stimulus, export, formats};
+use synapress_hardware::{Stimulus, export, formats};
 use synapress_images::apply;
+use synapress_import::formats as files;
 use synapress_model::Net;
 
 use super::{Run, usage};
 use crate::images::{Preparation, preprocess_of, read};
-use crate::model::Source;
+use crate::model::{Source, Target};
 use crate::output::{Output, bytes, table, thousands};
 
-/// Write a quantized network as memory images for hardware, with a manifest and golden vectors
+/// Write a network for other tools, or a quantized one as memory images for hardware
 ///
-/// Weights are a gap and a code of fixed widths, the same integers as in the .syn. FORMAT.md describes the images.
+/// Memory images come as a folder with a manifest and golden vectors. Weights are a gap and a code of fixed widths there,
+/// the same integers as in the .syn; FORMAT.md describes them.
 #[derive(Args, Debug)]
 pub struct Export {
-    /// The network: FILE.syn, quantized
-    model: PathBuf,
-    /// Format of the memory images
+    #[command(flatten)]
+    source: Source,
+    /// Format of the file or of the memory images
     #[arg(long, value_name = "FORMAT", value_parser = names())]
     to: String,
-    /// The folder to write; it must be new or empty
-    #[arg(short = 'o', long = "output", value_name = "FOLDER")]
-    folder: PathBuf,
-    /// Images to compute golden vectors of: JPEG, PNG, BMP or PNM files. Without any, a random input
+    /// The file to write; of memory images the folder, which must be new or empty
+    #[arg(short = 'o', long = "output", value_name = "PATH")]
+    path: PathBuf,
+    /// Images to compute golden vectors of memory images of: JPEG, PNG, BMP or PNM files. Without any, a random input
     #[arg(long, value_name = "FILE", num_args = 1..)]
     images: Vec<PathBuf>,
     /// Seed of the random input
@@ -42,25 +44,30 @@ pub struct Export {
 }
 
 fn names() -> PossibleValuesParser {
-    PossibleValuesParser::new(FORMATS.iter().map(|f| PossibleValue::new(f.name).help(f.about)))
+    let images = formats::FORMATS.iter().map(|f| (f.name, f.about));
+    let all = files::FORMATS.iter().map(|f| (f.name, f.about)).chain(images);
+    PossibleValuesParser::new(all.map(|(name, about)| PossibleValue::new(name).help(about)))
 }
 
 impl Run for Export {
     const NAME: &'static str = "export";
 
     fn run(self) -> Result<()> {
+        if let Some(format) = files::by_name(&self.to) {
+            return self.file(format);
+        }
         let format = formats::by_name(&self.to).ok_or_else(|| usage(format!("there is no format {:?}", self.to)))?;
-        let source = Source::new(&self.model, None);
-        let mut net = source.open_complete()?;
+        let mut net = self.source.open_complete()?;
         self.preparation.apply(&mut net)?;
-        let place = || self.model.display().to_string();
+        let model = &self.source.model;
+        let place = || self.source.to_string();
         let stimuli = self.stimuli(&net).with_context(place)?;
-        let manifest = export(&net, format, &stimuli, &self.folder).with_context(place)?;
+        let manifest = export(&net, format, &stimuli, &self.path).with_context(place)?;
         let archive =
-            if source.is_syn() { Some(std::fs::metadata(&self.model).with_context(place)?.len()) } else { None };
+            if self.source.is_syn() { Some(std::fs::metadata(model).with_context(place)?.len()) } else { None };
         let float = net.parameters() * 4;
         let json = json!({
-            "output": self.folder.display().to_string(),
+            "output": self.path.display().to_string(),
             "format": manifest.format,
             "bytes": manifest.bytes,
             "bytes_of": manifest.bytes_of,
@@ -74,6 +81,23 @@ impl Run for Export {
 }
 
 impl Export {
+    /// Writes a file for another tool.
+    fn file(&self, format: &files::Format) -> Result<()> {
+        if !self.images.is_empty() {
+            return Err(usage(format!(
+                "--images are for golden vectors of memory images, which {} has none of",
+                self.to
+            )));
+        }
+        let target = Target { path: self.path.clone() };
+        target.check()?;
+        let net = self.source.open_complete()?;
+        (format.write)(&target.path, &net)?;
+        let size = std::fs::metadata(&target.path).with_context(|| target.path.display().to_string())?.len();
+        let json = json!({ "output": target.path.display().to_string(), "format": format.name, "bytes": size });
+        self.output.answer(&json, || format!("{}: {}, {}", target.path.display(), format.name, bytes(size)))
+    }
+
     fn stimuli(&self, net: &Net) -> Result<Vec<Stimulus>> {
         if self.images.is_empty() {
             return Ok(vec![Stimulus::random(net, self.seed)?]);
@@ -108,7 +132,7 @@ impl Export {
         let archive = archive.map_or_else(String::new, |n| format!("; the archive {}", bytes(n)));
         format!(
             "{out}\n{}: {} images of {} ({:.2}x smaller than float){archive}; golden vectors of {} images",
-            self.folder.display(),
+            self.path.display(),
             manifest.format,
             bytes(manifest.bytes),
             float as f64 / manifest.bytes.max(1) as f64,

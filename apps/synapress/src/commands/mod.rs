@@ -10,6 +10,7 @@ mod encode;
 mod eval;
 mod export;
 mod group;
+mod import;
 mod inspect;
 mod man;
 mod prune;
@@ -24,6 +25,7 @@ use synapress_console::{Entry, Program, Run};
 /// Every command, in the order of the help.
 const COMMANDS: &[Entry] = &[
     Entry::of::<demo::Demo>(),
+    Entry::of::<import::Import>(),
     Entry::of::<inspect::Inspect>(),
     Entry::of::<eval::Eval>(),
     Entry::of::<train::Train>(),

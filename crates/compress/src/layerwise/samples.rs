@@ -75,7 +75,7 @@ impl Positions {
 /// What the window reads of one image at one position, zero beyond the border.
 fn patch(linear: &Linear, group: usize, position: usize, image: &[f32], to: &mut [f32]) {
     let channels = linear.input.channels / linear.groups;
-    let Window { kernel, stride, pad, dilation } = linear.window;
+    let Window { kernel, stride, pad, dilation, .. } = linear.window;
     let [height, width] = linear.input.size();
     let (y, x) = (position / linear.output.width, position % linear.output.width);
     let mut taps = to.iter_mut();

@@ -27,8 +27,16 @@ pub fn network(classes: usize) -> Result<Net, Error> {
     Ok(Net { name: "demo".to_owned(), weights: vec![None; graph.nodes().len()], graph, ..Net::default() })
 }
 
-const PLAIN: Pooling =
-    Pooling { method: Method::Max, global: false, kernel: [1; 2], stride: [1; 2], pad: [0; 2], round_up: true };
+const PLAIN: Pooling = Pooling {
+    method: Method::Max,
+    global: false,
+    kernel: [1; 2],
+    stride: [1; 2],
+    pad: [0; 2],
+    pad_end: [0; 2],
+    round_up: true,
+    count_padding: true,
+};
 
 struct Build(Graph);
 
@@ -47,7 +55,7 @@ impl Build {
 
     fn pool(&mut self, name: &str, from: NodeId, kernel: usize, stride: usize) -> Result<NodeId, Error> {
         let pad = if stride == 1 { kernel / 2 } else { 0 };
-        self.node(name, Pooling { kernel: [kernel; 2], stride: [stride; 2], pad: [pad; 2], ..PLAIN }, &[from])
+        self.node(name, Pooling { kernel: [kernel; 2], stride: [stride; 2], ..PLAIN }.padded([pad; 2]), &[from])
     }
 
     /// Four branches; `sizes` as in the paper: 1x1, 3x3 reduce, 3x3, 5x5 reduce, 5x5, pool projection.

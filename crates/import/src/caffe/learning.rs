@@ -3,6 +3,8 @@
 use synapress_model::attributes::{Attributes, Value};
 use synapress_model::{Error, ErrorKind, Filler, Learning, Rate, WeightShape};
 
+use crate::learning::start;
+
 /// How many blobs a layer has in Caffe.
 pub(super) fn blob_count(kind: &str, weights: Option<&WeightShape>) -> usize {
     match weights {
@@ -27,26 +29,19 @@ pub(super) fn learning(
     kind: &str,
     weights: Option<&WeightShape>,
 ) -> Result<Learning, Error> {
-    let mut learning = Learning::default();
+    let mut learning = start(kind);
     let rates = rates(layer)?;
     let blobs = blob_count(kind, weights);
     if rates.len() > blobs {
         let message = format!("the layer has {blobs} learned arrays, but learning rates for {}", rates.len());
         return Err(Error::new(ErrorKind::Attribute, message));
     }
-    learning.weights = rates.first().copied().unwrap_or(learning.weights);
-    learning.bias = rates.get(1).copied().unwrap_or(learning.bias);
-    let Some(shape) = weights else { return Ok(learning) };
-    match kind {
-        "BatchNorm" => {
-            // Statistics are not learned, whatever the rates say.
-            let still = Rate { learn: 0.0, decay: 0.0 };
-            (learning.weights, learning.bias) = (still, still);
-        }
-        "Scale" => learning.weight_filler = Filler::Constant(1.0),
-        "PReLU" => learning.weight_filler = Filler::Constant(0.25),
-        _ => {}
+    if kind != "BatchNorm" {
+        // Statistics are not learned, whatever the rates say.
+        learning.weights = rates.first().copied().unwrap_or(learning.weights);
+        learning.bias = rates.get(1).copied().unwrap_or(learning.bias);
     }
+    let Some(shape) = weights else { return Ok(learning) };
     for name in ["weight_filler", "filler"] {
         if let Some(f) = filler(parameter, name, shape)? {
             learning.weight_filler = f;

@@ -29,7 +29,7 @@ pub fn read(path: &Path) -> Result<Caffemodel, Error> {
 /// # Errors
 /// [`Fault::Io`] and [`Fault::Encoding`] with the byte.
 pub fn parse(source: impl BufRead, len: u64) -> Result<Caffemodel, Fault> {
-    let mut reader = Reader::new(source);
+    let mut reader = Reader::new(source, "a caffemodel");
     let mut model = Caffemodel::default();
     while let Some((field, wire)) = reader.field(len)? {
         match (field, wire) {

@@ -2,13 +2,13 @@
 //! memory.
 
 use std::borrow::Cow;
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::Path;
 
 use synapress_model::{Net, Weights};
 
-use crate::error::{Error, Fault};
+use crate::beside::Beside;
+use crate::error::Error;
 use crate::wire::{bytes_len, write_head, write_string};
 
 /// An array to be written: sizes, and as many numbers.
@@ -21,67 +21,40 @@ pub struct Array<'a> {
 
 /// Writes a weights file layer by layer, beside its place; [`Writer::finish`] puts it there.
 #[derive(Debug)]
-pub struct Writer {
-    out: BufWriter<File>,
-    beside: PathBuf,
-    path: PathBuf,
-    finished: bool,
-}
+pub struct Writer(Beside);
 
 impl Writer {
     /// Begins the weights file of the network `name`.
     ///
     /// # Errors
-    /// [`Fault::Io`].
+    /// [`Fault::Io`](crate::Fault::Io).
     pub fn create(path: &Path, name: &str) -> Result<Self, Error> {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".part");
-        let beside = PathBuf::from(beside);
-        let begin = || {
-            let mut out = BufWriter::with_capacity(1 << 16, File::create(&beside)?);
-            write_string(&mut out, 1, name).map(|()| out)
-        };
-        let out = begin().map_err(|e| Fault::from(e).of(path))?;
-        Ok(Self { out, beside, path: path.to_owned(), finished: false })
+        let mut file = Beside::create(path)?;
+        file.write(|out| write_string(out, 1, name))?;
+        Ok(Self(file))
     }
 
     /// Appends a layer: what it reads, and its learned arrays. Its output has its name.
     ///
     /// # Errors
-    /// [`Fault::Io`], also when an array has fewer numbers than its sizes say.
+    /// [`Fault::Io`](crate::Fault::Io), also when an array has fewer numbers than its sizes say.
     pub fn layer(&mut self, name: &str, kind: &str, inputs: &[&str], arrays: Vec<Array<'_>>) -> Result<(), Error> {
-        layer(&mut self.out, name, kind, inputs, arrays).map_err(|e| Fault::from(e).of(&self.path))
+        self.0.write(|out| layer(out, name, kind, inputs, arrays))
     }
 
     /// Puts the complete file at its place.
     ///
     /// # Errors
-    /// [`Fault::Io`].
-    pub fn finish(mut self) -> Result<(), Error> {
-        let mut end = || {
-            self.out.flush()?;
-            self.out.get_ref().sync_all()?;
-            fs::rename(&self.beside, &self.path)
-        };
-        end().map_err(|e| Fault::from(e).of(&self.path))?;
-        self.finished = true;
-        Ok(())
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        if !self.finished {
-            // Nothing more can be done about a file that cannot be removed.
-            let _ = fs::remove_file(&self.beside);
-        }
+    /// [`Fault::Io`](crate::Fault::Io).
+    pub fn finish(self) -> Result<(), Error> {
+        self.0.finish()
     }
 }
 
 /// Writes the weights of a network, at any stage of compression, as floating-point numbers.
 ///
 /// # Errors
-/// [`Fault::Io`].
+/// [`Fault::Io`](crate::Fault::Io).
 pub fn write(path: &Path, net: &Net) -> Result<(), Error> {
     let mut writer = Writer::create(path, &net.name)?;
     for (node, weights) in net.graph.nodes().iter().zip(&net.weights) {

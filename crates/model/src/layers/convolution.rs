@@ -20,10 +20,12 @@ pub(super) const KIND: Kind = Kind {
     inputs: [1, 1],
     read: |a| {
         let outputs = a.get::<usize>("num_output")?.ok_or_else(|| super::senseless("num_output is missing"))?;
+        let pad = super::axes(a, "pad", ["pad_h", "pad_w"], Some(0))?;
         let window = Window {
             kernel: super::axes(a, "kernel_size", ["kernel_h", "kernel_w"], None)?,
             stride: super::axes(a, "stride", ["stride_h", "stride_w"], Some(1))?,
-            pad: super::axes(a, "pad", ["pad_h", "pad_w"], Some(0))?,
+            pad,
+            pad_end: super::pad_end(a, pad)?,
             dilation: super::axes(a, "dilation", ["dilation_h", "dilation_w"], Some(1))?,
         };
         let groups = a.get_or("group", 1)?;
@@ -57,7 +59,8 @@ pub struct Convolution {
 impl Convolution {
     /// A square window of side `kernel` at `stride` with `pad` zeros around, one group, with bias.
     pub fn square(outputs: usize, kernel: usize, stride: usize, pad: usize) -> Self {
-        let window = Window { kernel: [kernel; 2], stride: [stride; 2], pad: [pad; 2], dilation: [1; 2] };
+        let pad = [pad; 2];
+        let window = Window { kernel: [kernel; 2], stride: [stride; 2], pad, pad_end: pad, dilation: [1; 2] };
         Self { outputs, groups: 1, window, bias: true }
     }
 
@@ -72,8 +75,8 @@ impl Convolution {
         }
         let [height, width] = self.window.positions(input.size()).ok_or_else(|| {
             fault(format!(
-                "a window of {:?} with padding {:?} does not fit {input}",
-                self.window.kernel, self.window.pad
+                "a window of {:?} with padding {:?} before and {:?} behind does not fit {input}",
+                self.window.kernel, self.window.pad, self.window.pad_end
             ))
         })?;
         let output = Shape::new(self.outputs, height, width)?;
@@ -92,6 +95,7 @@ impl Layer for Convolution {
         let a = super::with_axes(a, "kernel_size", ["kernel_h", "kernel_w"], w.kernel, None);
         let a = super::with_axes(a, "stride", ["stride_h", "stride_w"], w.stride, Some(1));
         let a = super::with_axes(a, "pad", ["pad_h", "pad_w"], w.pad, Some(0));
+        let a = super::with_pad_end(a, w.pad_end, w.pad);
         let a = super::with_axes(a, "dilation", ["dilation_h", "dilation_w"], w.dilation, Some(1));
         a.with_unless("group", self.groups, 1).with_unless("bias_term", self.bias, true)
     }

@@ -77,7 +77,7 @@ impl Layer for InnerProduct {
 
     fn linear(&self, inputs: &[Shape]) -> Option<Linear> {
         let input = super::only(inputs).ok()?;
-        let window = Window { kernel: input.size(), stride: [1; 2], pad: [0; 2], dilation: [1; 2] };
+        let window = Window { kernel: input.size(), stride: [1; 2], pad: [0; 2], pad_end: [0; 2], dilation: [1; 2] };
         let output = Shape::new(self.outputs, 1, 1).ok()?;
         Some(Linear { fully_connected: true, groups: 1, window, input, output })
     }

@@ -2,6 +2,7 @@
 
 mod batch_norm;
 mod channels;
+mod clip;
 mod concat;
 mod convolution;
 mod dropout;
@@ -25,6 +26,7 @@ mod view;
 mod windows;
 
 pub use batch_norm::BatchNorm;
+pub use clip::Clip;
 pub use concat::Concat;
 pub use convolution::Convolution;
 pub use dropout::Dropout;
@@ -74,6 +76,7 @@ pub const LAYERS: &[&Kind] = &[
     &prelu::KIND,
     &eltwise::KIND,
     &power::KIND,
+    &clip::KIND,
 ];
 
 /// The kind of this name.
@@ -134,6 +137,17 @@ fn with_axes(a: Attributes, name: &str, each: [&str; 2], value: [usize; 2], defa
     } else {
         a.with(each[0], value[0]).with(each[1], value[1])
     }
+}
+
+/// Padding behind the image, where it differs from that before it (`pad`), which Caffe does not know.
+fn pad_end(a: &Attributes, pad: [usize; 2]) -> Result<[usize; 2], Error> {
+    let default = [a.get_or("pad_end_h", pad[0])?, a.get_or("pad_end_w", pad[1])?];
+    if a.has("pad_end") { axes(a, "pad_end", ["pad_end_h", "pad_end_w"], None) } else { Ok(default) }
+}
+
+/// What [`pad_end`] reads.
+fn with_pad_end(a: Attributes, pad_end: [usize; 2], pad: [usize; 2]) -> Attributes {
+    if pad_end == pad { a } else { with_axes(a, "pad_end", ["pad_end_h", "pad_end_w"], pad_end, None) }
 }
 
 /// Adds a vector to another, in parallel.

@@ -33,10 +33,12 @@ pub(super) const KIND: Kind = Kind {
         let kernel = super::axes(a, "kernel_size", ["kernel_h", "kernel_w"], global.then_some(0))?;
         let stride = super::axes(a, "stride", ["stride_h", "stride_w"], Some(1))?;
         let pad = super::axes(a, "pad", ["pad_h", "pad_w"], Some(0))?;
+        let pad_end = super::pad_end(a, pad)?;
+        let count_padding = a.get_or("count_include_pad", true)?;
         a.ignore(&["engine"]);
         a.finish()?;
         if global {
-            if kernel != [0; 2] || stride != [1; 2] || pad != [0; 2] {
+            if kernel != [0; 2] || stride != [1; 2] || pad != [0; 2] || pad_end != [0; 2] {
                 return Err(super::senseless("global_pooling excludes kernel_size, stride other than 1 and pad"));
             }
             return super::boxed(Pooling { round_up, ..Pooling::global(method) });
@@ -44,10 +46,10 @@ pub(super) const KIND: Kind = Kind {
         if kernel.iter().chain(&stride).any(|&v| !(1..=Shape::MOST).contains(&v)) {
             return Err(super::senseless(format!("kernel_size and stride must be 1 to {}", Shape::MOST)));
         }
-        if pad[0] >= kernel[0] || pad[1] >= kernel[1] {
+        if [pad, pad_end].iter().any(|p| p[0] >= kernel[0] || p[1] >= kernel[1]) {
             return Err(super::senseless("pad must be smaller than kernel_size"));
         }
-        super::boxed(Pooling { method, global, kernel, stride, pad, round_up })
+        super::boxed(Pooling { method, global, kernel, stride, pad, pad_end, round_up, count_padding })
     },
 };
 
@@ -60,7 +62,7 @@ fn unsupported(message: String) -> Error {
 pub enum Method {
     /// The largest.
     Max,
-    /// Their sum over the size of the window, which counts padding but not what lies beyond it.
+    /// Their sum over the size of the window, which does not count what lies beyond the padding.
     Average,
 }
 
@@ -75,17 +77,21 @@ pub struct Pooling {
     pub kernel: [usize; 2],
     /// Steps between windows.
     pub stride: [usize; 2],
-    /// Pixels added on each side, smaller than the window.
+    /// Pixels added before the first one, fewer than the window has.
     pub pad: [usize; 2],
+    /// Pixels added behind the last one, likewise.
+    pub pad_end: [usize; 2],
     /// Whether a last window that reaches beyond the padded image counts, as Caffe has it by default.
     pub round_up: bool,
+    /// Whether a mean counts padding as zeros, as in Caffe, or takes only the image's own pixels.
+    pub count_padding: bool,
 }
 
 impl Pooling {
     /// The maximum of square windows of side `kernel` at `stride`, with padding.
     pub fn max(kernel: usize, stride: usize, pad: usize) -> Self {
         let global = Self::global(Method::Max);
-        Self { global: false, kernel: [kernel; 2], stride: [stride; 2], pad: [pad; 2], ..global }
+        Self { global: false, kernel: [kernel; 2], stride: [stride; 2], ..global }.padded([pad; 2])
     }
 
     /// The mean of square windows of side `kernel` at `stride`, with padding.
@@ -95,15 +101,23 @@ impl Pooling {
 
     /// One value a channel.
     pub fn global(method: Method) -> Self {
-        Self { method, global: true, kernel: [0; 2], stride: [1; 2], pad: [0; 2], round_up: true }
+        let (kernel, stride, pad) = ([0; 2], [1; 2], [0; 2]);
+        Self { method, global: true, kernel, stride, pad, pad_end: pad, round_up: true, count_padding: true }
+    }
+
+    /// The same with so much padding on either side.
+    #[must_use]
+    pub fn padded(self, pad: [usize; 2]) -> Self {
+        Self { pad, pad_end: pad, ..self }
     }
 
     fn axes(&self, input: Shape) -> Result<[Axis; 2], Error> {
         let size = input.size();
         let axis = |i: usize| {
             let kernel = if self.global { size[i] } else { self.kernel[i] };
-            let cut = self.pad != [0; 2];
-            Axis::new(size[i], kernel, self.stride[i], self.pad[i], self.round_up, cut).ok_or_else(|| {
+            let cut = self.pad != [0; 2] || self.pad_end != [0; 2];
+            let pad = [self.pad[i], self.pad_end[i]];
+            Axis::new(size[i], kernel, self.stride[i], pad, self.round_up, cut, self.count_padding).ok_or_else(|| {
                 Error::new(
                     ErrorKind::Shape,
                     format!(
@@ -135,7 +149,8 @@ impl Layer for Pooling {
         }
         let a = super::with_axes(a, "kernel_size", ["kernel_h", "kernel_w"], self.kernel, None);
         let a = super::with_axes(a, "stride", ["stride_h", "stride_w"], self.stride, Some(1));
-        super::with_axes(a, "pad", ["pad_h", "pad_w"], self.pad, Some(0))
+        let a = super::with_axes(a, "pad", ["pad_h", "pad_w"], self.pad, Some(0));
+        super::with_pad_end(a, self.pad_end, self.pad).with_unless("count_include_pad", self.count_padding, true)
     }
 
     fn boxed(&self) -> Box<dyn Layer> {
@@ -152,7 +167,13 @@ impl Layer for Pooling {
         let Some(input) = inputs.first() else { return Structure::Other };
         let kernel = if self.global { input.size() } else { self.kernel };
         let windows = Windows { kernel, stride: self.stride, pad: self.pad };
-        if self.method == Method::Max { Structure::Largest(windows) } else { Structure::Mean(windows) }
+        match self.method {
+            Method::Max => Structure::Largest(windows),
+            Method::Average if self.pad == self.pad_end && (self.count_padding || self.pad == [0; 2]) => {
+                Structure::Mean(windows)
+            }
+            Method::Average => Structure::Other,
+        }
     }
 
     fn keeps_format(&self) -> bool {

@@ -11,6 +11,9 @@ pub(super) struct Axis {
     kernel: usize,
     stride: usize,
     pad: usize,
+    pad_end: usize,
+    /// Whether padding counts in a mean.
+    count_padding: bool,
     pub(super) positions: usize,
     /// First and past-the-last position whose window lies wholly inside the image.
     inner: (usize, usize),
@@ -23,11 +26,12 @@ impl Axis {
         size: usize,
         kernel: usize,
         stride: usize,
-        pad: usize,
+        [pad, pad_end]: [usize; 2],
         round_up: bool,
         cut: bool,
+        count_padding: bool,
     ) -> Option<Self> {
-        let padded = size + 2 * pad;
+        let padded = size + pad + pad_end;
         // Rounded up, a window larger than the image still has one position.
         let last = if round_up { (padded + stride - 1).checked_sub(kernel)? } else { padded.checked_sub(kernel)? };
         let mut positions = last / stride + 1;
@@ -39,7 +43,7 @@ impl Axis {
         }
         let first = pad.div_ceil(stride);
         let end = (size + pad).checked_sub(kernel).map_or(0, |room| room / stride + 1).min(positions);
-        Some(Self { size, kernel, stride, pad, positions, inner: (first.min(end), end) })
+        Some(Self { size, kernel, stride, pad, pad_end, count_padding, positions, inner: (first.min(end), end) })
     }
 
     /// The pixels of a window: first and past-the-last.
@@ -48,10 +52,14 @@ impl Axis {
         (start.saturating_sub(self.pad), (start + self.kernel - self.pad).min(self.size))
     }
 
-    /// What a mean divides by along this axis: pixels and padding in the window.
+    /// What a mean divides by along this axis: pixels in the window, and padding if that counts.
     pub(super) fn counted(&self, position: usize) -> usize {
+        if !self.count_padding {
+            let (from, to) = self.pixels(position);
+            return to - from;
+        }
         let start = position * self.stride;
-        (start + self.kernel).min(self.size + 2 * self.pad) - start
+        (start + self.kernel).min(self.size + self.pad + self.pad_end) - start
     }
 
     /// Positions whose window reaches beyond the image.

@@ -87,8 +87,8 @@ fn merged(first: Stage, later: &[Stage]) -> Vec<Stage> {
     let mut stages = vec![first];
     for stage in later {
         let last = stages.last_mut().expect("there is a first");
-        if stage.shift == 0 {
-            // A value saturated twice lies in both ranges, which share 0.
+        if stage.shift == 0 && stage.low <= last.high && last.low <= stage.high {
+            // A value saturated twice lies in both ranges.
             (last.low, last.high) = (last.low.max(stage.low), last.high.min(stage.high));
         } else {
             stages.push(*stage);

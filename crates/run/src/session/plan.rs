@@ -1,6 +1,6 @@
 //! Which steps a network takes, and where every map lies while they run.
 //!
-//! A rectifier joins the sums before it, a concatenation's inputs are written where it lies, and what changes nothing
+//! A rectifier or a clip joins the sums before it, a concatenation's inputs are written where it lies, and what changes nothing
 //! takes no step. Everything else is one step a node.
 
 use synapress_kernels::blocked::pooling::Windows;
@@ -73,7 +73,7 @@ pub(super) fn stage(from: i32, to: Fixed) -> Stage {
 impl Plan {
     pub fn new(given: &Given<'_>) -> Self {
         let mut draft = Draft::new(given);
-        draft.join_rectifiers();
+        draft.join_limits();
         draft.join_concatenations();
         draft.finish()
     }
@@ -140,17 +140,28 @@ impl<'a> Draft<'a> {
         id < graph.nodes().len() && graph.node(id).layer.structure(&graph.input_shapes(id)) == structure
     }
 
-    fn join_rectifiers(&mut self) {
+    fn join_limits(&mut self) {
         for id in 0..self.steps.len() {
             let [reader] = self.readers[id][..] else { continue };
             let sums = matches!(&self.steps[id], Some(Planned { way: Way::Sums(_), .. }));
-            if sums && self.is(reader, Structure::Rectifier) {
+            if let (true, Some([low, high])) = (sums, self.limits(reader)) {
                 let (from, to) = (self.given.formats[id], self.given.formats[reader]);
-                let mut rectified = stage(from.frac.into(), to);
-                rectified.low = rectified.low.max(0);
                 self.steps[reader] = None;
-                self.extend(id, reader, rectified);
+                self.extend(id, reader, Stage { low, high, ..stage(from.frac.into(), to) });
             }
+        }
+    }
+
+    /// The codes that a rectifier or a clip keeps its output between.
+    fn limits(&self, id: NodeId) -> Option<[i32; 2]> {
+        let graph = self.given.graph;
+        let node = graph.nodes().get(id)?;
+        let format = self.given.formats[id];
+        let (low, high) = format.range();
+        match node.layer.structure(&graph.input_shapes(id)) {
+            Structure::Rectifier => Some([low.max(0) as i32, high as i32]),
+            Structure::Clip { min, max } => Some([min, max].map(|v| format.quantize(v).into())),
+            _ => None,
         }
     }
 
@@ -297,7 +308,9 @@ impl<'a> Draft<'a> {
             if is_direct(&g) {
                 let host = &mut borders[self.host(step.inputs[0])];
                 let longer = g.output.width.saturating_sub(g.input.width);
-                *host = [host[0].max(g.window.pad[0]), host[1].max(g.window.pad[1]).max(longer)];
+                let w = &g.window;
+                let [rows, columns] = std::array::from_fn(|i| w.pad[i].max(w.pad_end[i]));
+                *host = [host[0].max(rows), host[1].max(columns).max(longer)];
             }
         }
         borders

@@ -7,8 +7,8 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use synapress_kernels::columns::Window;
 use synapress_model::layers::{
-    Concat, Convolution, Dropout, Eltwise, Flatten, InnerProduct, Input, Lrn, Method, Operation, PRelu, Pooling, Power,
-    Relu, Reshape, Scale, Sigmoid, Softmax, Split, TanH,
+    Clip, Concat, Convolution, Dropout, Eltwise, Flatten, InnerProduct, Input, Lrn, Method, Operation, PRelu, Pooling,
+    Power, Relu, Reshape, Scale, Sigmoid, Softmax, Split, TanH,
 };
 use synapress_model::{Bias, Centroids, Error, Fixed, Form, Graph, Integers, Layer, Net, Node, NodeId, Shape, Weights};
 
@@ -31,7 +31,7 @@ fn layer(g: &Graph, rng: &mut Pcg64Mcg) -> (Box<dyn Layer>, Vec<NodeId>) {
     };
     let two = |rng: &mut Pcg64Mcg, most: usize| [rng.random_range(1..=most), rng.random_range(1..=most)];
     let one = vec![at];
-    match rng.random_range(0..18) {
+    match rng.random_range(0..19) {
         0..=3 => {
             let groups = *[1, 1, 1, 2, shape.channels].choose(rng).unwrap();
             let most = if rng.random_bool(0.2) { 20 } else { 4 };
@@ -42,6 +42,7 @@ fn layer(g: &Graph, rng: &mut Pcg64Mcg) -> (Box<dyn Layer>, Vec<NodeId>) {
                 kernel,
                 stride: if rng.random_bool(0.6) { [1, 1] } else { two(rng, 3) },
                 pad,
+                pad_end: if rng.random_bool(0.7) { pad } else { [rng.random_range(0..4), rng.random_range(0..4)] },
                 dilation: if rng.random_bool(0.7) { [1, 1] } else { two(rng, 3) },
             };
             (Box::new(Convolution { outputs, groups, window, bias: rng.random() }), one)
@@ -55,7 +56,10 @@ fn layer(g: &Graph, rng: &mut Pcg64Mcg) -> (Box<dyn Layer>, Vec<NodeId>) {
             }
             let (kernel, stride) = (two(rng, 4), two(rng, 3));
             let pad = kernel.map(|k| rng.random_range(0..k));
-            (Box::new(Pooling { method, kernel, stride, pad, global: false, round_up: rng.random() }), one)
+            let pad_end = if rng.random_bool(0.7) { pad } else { kernel.map(|k| rng.random_range(0..k)) };
+            let (round_up, count_padding) = (rng.random(), rng.random());
+            let pooling = Pooling { method, kernel, stride, pad, pad_end, global: false, round_up, count_padding };
+            (Box::new(pooling), one)
         }
         8 => {
             let within_channel = rng.random();
@@ -85,6 +89,10 @@ fn layer(g: &Graph, rng: &mut Pcg64Mcg) -> (Box<dyn Layer>, Vec<NodeId>) {
         13 => (Box::new(Sigmoid), one),
         14 => (Box::new(TanH), one),
         15 => (Box::new(Scale { bias: rng.random() }), one),
+        17 => {
+            let min = rng.random_range(-2.0..4.0);
+            (Box::new(Clip { min, max: min + rng.random_range(0.0..8.0) }), one)
+        }
         16 => (Box::new(PRelu { shared: rng.random() }), one),
         _ => {
             let (scale, shift) = (rng.random_range(-2.0..2.0), rng.random_range(-1.0..1.0));
