@@ -1,6 +1,6 @@
 //! Frames of cameras and videos, labels drawn into them, and videos written. What is seen in a frame is others' affair.
 //!
-//! A source of frames is anything that is [`Frames`]: one file for each kind here, and a line in [`open`]. A frame that
+//! A source of frames is anything that is [`Frames`]: one file for each kind here, and a line in `open.rs`. A frame that
 //! is damaged costs that frame alone; lengths that a file claims are checked before memory is taken for them.
 //!
 //! ```

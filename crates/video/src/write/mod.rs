@@ -1,4 +1,4 @@
-//! Videos written: a file for each kind here, a line in [`KINDS`]. They grow beside their place and are renamed when they
+//! Videos written: a file for each kind here, a line in `KINDS`. They grow beside their place and are renamed when they
 //! are complete.
 
 mod avi;
