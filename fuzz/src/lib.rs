@@ -7,9 +7,9 @@
 mod caffe;
 mod code;
 mod data;
-mod report;
 pub mod draw;
 pub mod replay;
+mod report;
 
 pub use caffe::{CLASSIFIER, caffemodel, prototxt};
 pub use code::{decode_syn, roundtrip_syn, tiles_syn};
