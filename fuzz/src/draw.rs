@@ -2,8 +2,8 @@
 //! which network has no meaning beyond that small changes of the bytes make small changes of the network.
 
 use synapress_model::layers::{
-    BatchNorm, Clip, Concat, Convolution, Dropout, Eltwise, Flatten, InnerProduct, Input, Lrn, Method, Operation, PRelu,
-    Pooling, Power, Relu, Scale, Sigmoid, Softmax, TanH,
+    BatchNorm, Clip, Concat, Convolution, Dropout, Eltwise, Flatten, InnerProduct, Input, Lrn, Method, Operation,
+    PRelu, Pooling, Power, Relu, Scale, Sigmoid, Softmax, TanH,
 };
 use synapress_model::{
     Bias, Centroids, Channels, Filler, Fixed, Form, Integers, Layer, Learning, Net, Node, Preprocess, Rate, Shape,

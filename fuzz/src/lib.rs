@@ -7,18 +7,18 @@
 mod caffe;
 mod code;
 mod data;
-mod report;
 pub mod draw;
 mod onnx;
 pub mod replay;
+mod report;
 mod video;
 
 pub use caffe::{CLASSIFIER, caffemodel, prototxt};
 pub use code::{decode_syn, roundtrip_syn, tiles_syn};
 pub use data::{dataset, image, recipe};
 pub use onnx::onnx_model;
-pub use video::video;
 pub use report::report;
+pub use video::video;
 
 /// A function of bytes that panics when the program does something wrong.
 pub type Target = fn(&[u8]);

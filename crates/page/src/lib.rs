@@ -1,7 +1,7 @@
 //! Reports of compressions as pages to look at: one HTML file without script and without anything from elsewhere, its
 //! drawings in SVG.
 //!
-//! A page shows what is in the JSON of [`Report`] and nothing else. Every number in its text is a [`figure`] that names
+//! A page shows what is in the JSON of [`Report`] and nothing else. Every number in its text names
 //! its place there; what is drawn names its values likewise. Ticks of axes are the one exception. What a report does not
 //! know is left out, and the page says so.
 

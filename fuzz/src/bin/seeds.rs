@@ -10,12 +10,12 @@ use image::{ImageFormat, Rgb, RgbImage};
 use synapress_code::{Effort, Options, encode, encode_with_extras};
 use synapress_compress::recipe::{BUILT_IN, Recipe};
 use synapress_compress::report::{
-    ClassRow, Classes, Confusion, Effort, LayerRow, Loss, Paper, Report, Row, Stage, Trial,
+    ClassRow, Classes, Confusion, Effort as Made, LayerRow, Loss, Paper, Report, Row, Stage, Trial,
 };
 use synapress_fuzz::{CLASSIFIER, draw};
 use synapress_images::Image;
-use synapress_import::wire::{write_head, write_varint};
 use synapress_import::onnx::{self, proto};
+use synapress_import::wire::{write_head, write_varint};
 use synapress_import::{caffe, caffemodel, fill};
 use synapress_model::layers::{InnerProduct, Input};
 use synapress_model::{Bias, Centroids, Fixed, Form, Net, Shape, Weights};
@@ -98,7 +98,7 @@ fn reports() -> Result<(), Box<dyn Error>> {
             sparsity: 75.0,
             index_bits_mean: Some(3.0),
             index_bits_weighted: Some(3.5),
-            effort: Effort::Calibration,
+            effort: Made::Calibration,
             seconds: 312.0,
             layers: report.file.iter().flat_map(|f| &f.layers).map(|l| layer(&l.name)).collect(),
         });

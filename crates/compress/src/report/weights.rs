@@ -18,7 +18,7 @@ pub struct Distribution {
     /// Weights beyond the bins.
     pub beyond: u64,
     /// Values that occur other than zero, in ascending order: centroids, or codes where they are few. Absent where there
-    /// are more than [`MOST_VALUES`].
+    /// are more than 256.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub values: Vec<f32>,
     /// Weights of each of these values.
