@@ -1,8 +1,8 @@
 """Networks of torchvision with random weights, exported by PyTorch: `export.py FOLDER [NAME...]`.
 
-Each is written by the TorchScript exporter (NAME.script.onnx), by the one of torch.export (NAME.dynamo.onnx), and with
-batch normalization left as it is (NAME.train.onnx, exported with training=PRESERVE); beside each network a random input
-and what ONNX Runtime makes of it are not stored: run.py draws them.
+Each is written by the TorchScript exporter (NAME.script.onnx, operator set 13), by that exporter with batch normalization
+left as it is (NAME.train.onnx, operator set 9), and by the one of torch.export (NAME.dynamo.onnx, its own choice of
+operator set, weights in a file beside it).
 """
 
 import sys

@@ -50,6 +50,12 @@ pub(super) fn read(folder: &Path, external: &External, tensor: &Tensor) -> Resul
     Ok(data)
 }
 
+/// Bytes of the file of a location; 0 if there is none.
+pub(super) fn bytes(folder: &Path, location: &str) -> usize {
+    let about = place(folder, location).ok().and_then(|path| path.metadata().ok());
+    about.and_then(|about| usize::try_from(about.len()).ok()).unwrap_or(0)
+}
+
 /// The file of a location, which must lie in the folder even after links are followed.
 fn place(folder: &Path, location: &str) -> Result<PathBuf, String> {
     let relative = Path::new(location);

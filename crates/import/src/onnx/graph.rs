@@ -5,10 +5,11 @@ use std::path::Path;
 use std::rc::Rc;
 
 use synapress_model::attributes::Attributes;
-use synapress_model::layers::{self, Input};
+use synapress_model::layers;
 use synapress_model::{Error, ErrorKind, Graph, Layer, Net, Node, NodeId, Shape, Weights};
 
-use super::proto::{Data, Dim, Model, Tensor, ValueInfo, kinds};
+use super::ends::needed;
+use super::proto::{Data, Model, Tensor, kinds};
 use super::values::{Activation, Constant, Numbers, Value};
 use super::{OPSETS, Options, external, operators, proto};
 use crate::error::Fault;
@@ -17,7 +18,7 @@ use crate::learning;
 /// The network; `folder` is where external data lies.
 pub(super) fn read(model: &Model, folder: &Path, options: &Options) -> Result<Net, Fault> {
     let opset = opset(model)?;
-    let stored: usize = model.graph.initializers.iter().map(|t| count(&t.dims)).sum();
+    let stored = stored(model, folder);
     let mut builder = Builder {
         model,
         folder,
@@ -34,7 +35,7 @@ pub(super) fn read(model: &Model, folder: &Path, options: &Options) -> Result<Ne
         budget: stored.saturating_mul(4).saturating_add(1 << 20),
     };
     let output = builder.output(options)?;
-    let needed = needed(&model.graph, output);
+    let needed = needed(&model.graph, output)?;
     for (i, node) in model.graph.nodes.iter().enumerate().filter(|(i, _)| needed[*i]) {
         for input in node.inputs.iter().filter(|name| !name.is_empty()) {
             builder.readers.entry(input).or_default().push(i);
@@ -51,11 +52,18 @@ pub(super) fn read(model: &Model, folder: &Path, options: &Options) -> Result<Ne
     builder.finish(name, output, options)
 }
 
-fn count(dims: &[u64]) -> usize {
-    dims.iter().fold(1usize, |n, &d| n.saturating_mul(usize::try_from(d).unwrap_or(usize::MAX)))
+/// About how many numbers the file and those beside it hold.
+fn stored(model: &Model, folder: &Path) -> usize {
+    let mut files: HashSet<&str> = HashSet::new();
+    let numbers = model.graph.initializers.iter().map(|tensor| match &tensor.data {
+        Data::Floats(v) => v.len(),
+        Data::External(place) if files.insert(&place.location) => external::bytes(folder, &place.location) / 2,
+        _ => 0,
+    });
+    numbers.fold(0usize, usize::saturating_add)
 }
 
-fn unsupported(message: impl Into<String>) -> Error {
+pub(super) fn unsupported(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Unsupported, message)
 }
 
@@ -77,32 +85,18 @@ fn is_standard(domain: &str) -> bool {
     domain.is_empty() || domain == "ai.onnx"
 }
 
-/// Which nodes take part in computing an output.
-fn needed(graph: &proto::Graph, output: &str) -> Vec<bool> {
-    let makers: HashMap<&str, usize> =
-        graph.nodes.iter().enumerate().flat_map(|(i, n)| n.outputs.iter().map(move |o| (o.as_str(), i))).collect();
-    let mut needed = vec![false; graph.nodes.len()];
-    let mut open: Vec<usize> = makers.get(output).copied().into_iter().collect();
-    while let Some(i) = open.pop() {
-        if !std::mem::replace(&mut needed[i], true) {
-            open.extend(graph.nodes[i].inputs.iter().filter_map(|name| makers.get(name.as_str())));
-        }
-    }
-    needed
-}
-
 /// What is known while nodes are read one after another.
 pub(super) struct Builder<'a> {
-    model: &'a Model,
+    pub(super) model: &'a Model,
     folder: &'a Path,
     /// Version of the operators.
     pub opset: u64,
-    graph: Graph,
-    weights: Vec<Option<Weights>>,
-    values: HashMap<&'a str, Value>,
-    initializers: HashMap<&'a str, &'a Tensor>,
+    pub(super) graph: Graph,
+    pub(super) weights: Vec<Option<Weights>>,
+    pub(super) values: HashMap<&'a str, Value>,
+    pub(super) initializers: HashMap<&'a str, &'a Tensor>,
     /// For each value the nodes that read it; `usize::MAX` stands for the network's output.
-    readers: HashMap<&'a str, Vec<usize>>,
+    pub(super) readers: HashMap<&'a str, Vec<usize>>,
     /// Nodes that an earlier one's layer does besides.
     taken: HashSet<usize>,
     /// Layers that give others' output another shape.
@@ -114,89 +108,6 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    /// The name of the output.
-    fn output(&self, options: &Options) -> Result<&'a str, Error> {
-        let names: Vec<&'a str> = self.model.graph.outputs.iter().map(|o| o.name.as_str()).collect();
-        match (&options.output, &names[..]) {
-            (Some(name), names) => names.iter().copied().find(|n| n == name).ok_or_else(|| {
-                let message = format!("there is no output {name:?}; there are {}", names.join(", "));
-                Error::new(ErrorKind::Graph, message)
-            }),
-            (None, [only]) => Ok(only),
-            (None, []) => Err(Error::new(ErrorKind::Graph, "the graph has no output")),
-            (None, names) => {
-                Err(unsupported(format!("the graph has several outputs; choose one of {}", names.join(", "))))
-            }
-        }
-    }
-
-    /// Adds the image input: the only one that is no initializer and that anybody reads.
-    fn input(&mut self, options: &Options) -> Result<(), Error> {
-        let graph = &self.model.graph;
-        let mut fed = graph
-            .inputs
-            .iter()
-            .filter(|i| !self.initializers.contains_key(i.name.as_str()) && self.readers.contains_key(i.name.as_str()));
-        let input = fed.next().ok_or_else(|| Error::new(ErrorKind::Graph, "the graph reads no input"))?;
-        if let Some(other) = fed.next() {
-            let message = format!("the inputs {:?} and {:?}: one image input is supported", input.name, other.name);
-            return Err(unsupported(message));
-        }
-        let (shape, dims, channels_last) = self.image(input, options).map_err(|e| e.at_layer(&input.name))?;
-        self.batch = match input.dims.first() {
-            Some(Dim::Size(n)) if *n > 0 => Some(*n),
-            _ => None,
-        };
-        let node = self.graph.add(&input.name, Input { shape }, &[])?;
-        self.weights.push(None);
-        self.values.insert(&input.name, Value::Layer(Activation { node, dims, channels_last }));
-        Ok(())
-    }
-
-    /// The shape of the input, its sizes after the batch, and whether channels come last.
-    fn image(&self, input: &ValueInfo, options: &Options) -> Result<(Shape, Vec<usize>, bool), Error> {
-        if ![kinds::FLOAT, kinds::FLOAT16, kinds::DOUBLE, kinds::BFLOAT16].contains(&input.kind) {
-            let kind = kinds::name(input.kind);
-            return Err(unsupported(format!("the input is of {kind}; floating point is supported")));
-        }
-        let text = || input.dims.iter().map(Dim::to_string).collect::<Vec<_>>().join(" ");
-        let rank = input.dims.len();
-        let channels_last = rank == 4 && self.only_transposed(&input.name);
-        if let Some(shape) = options.input_shape {
-            let dims = vec![shape.channels, shape.height, shape.width];
-            return Ok((shape, if rank == 2 { vec![shape.len()] } else { dims }, channels_last));
-        }
-        let size = |dim: &Dim| match dim {
-            Dim::Size(n) => usize::try_from(*n).ok().filter(|&n| n > 0),
-            Dim::Free(_) => None,
-        };
-        let sizes: Option<Vec<usize>> = input.dims.iter().skip(1).map(size).collect();
-        let sizes = sizes.ok_or_else(|| {
-            let message = format!("the input's sizes {} are not all known; give them by --input C,H,W", text());
-            Error::new(ErrorKind::Shape, message)
-        })?;
-        let (c, h, w) = match sizes[..] {
-            [c] => (c, 1, 1),
-            [h, w, c] if channels_last => (c, h, w),
-            [c, h, w] => (c, h, w),
-            _ => {
-                let message = format!("an input of sizes {}; batch, channels, height and width are supported", text());
-                return Err(unsupported(message));
-            }
-        };
-        Ok((Shape::new(c, h, w)?, if rank == 2 { vec![c] } else { vec![c, h, w] }, channels_last))
-    }
-
-    /// Whether all that is done with a value is to move its last axis to the second place.
-    fn only_transposed(&self, name: &str) -> bool {
-        let readers = self.readers.get(name).map_or(&[][..], Vec::as_slice);
-        let moves = |node: &proto::Node| {
-            let perm = node.attributes.iter().find(|a| a.name == "perm");
-            node.op == "Transpose" && perm.is_some_and(|a| a.value == proto::Value::Ints(vec![0, 3, 1, 2]))
-        };
-        !readers.is_empty() && readers.iter().all(|&i| self.model.graph.nodes.get(i).is_some_and(moves))
-    }
-
     fn node(&mut self, node: &'a proto::Node) -> Result<(), Fault> {
         let name = [&node.name].into_iter().chain(&node.outputs).find(|n| !n.is_empty()).map_or("", String::as_str);
         let kind = if is_standard(&node.domain) { node.op.clone() } else { format!("{}.{}", node.domain, node.op) };

@@ -5,6 +5,7 @@
 //! rule does not know, is refused by the node's name. Weights may lie in files beside the model.
 
 mod attributes;
+mod ends;
 mod export;
 mod external;
 mod graph;
@@ -12,6 +13,7 @@ mod numbers;
 mod operators;
 pub mod proto;
 mod read;
+mod tensors;
 mod values;
 mod write;
 

@@ -18,13 +18,13 @@ impl Window {
         Self { kernel, stride, dilation: [1, 1], pads, up: false }
     }
 
-    /// Positions along an axis, by the formula of the standard; a last window that would begin behind the image and the
-    /// padding before it is left out.
+    /// Positions along an axis, by the formula of the standard; rounded up, a last window that would begin behind the
+    /// image and the padding before it is left out.
     fn positions(&self, axis: usize, size: usize) -> usize {
         let extent = (self.kernel[axis] - 1) * self.dilation[axis] + 1;
         let room = size + self.pads[axis] + self.pads[axis + 2] - extent;
         let steps = if self.up { room.div_ceil(self.stride[axis]) } else { room / self.stride[axis] };
-        if steps * self.stride[axis] >= size + self.pads[axis] { steps } else { steps + 1 }
+        if self.up && steps * self.stride[axis] >= size + self.pads[axis] { steps } else { steps + 1 }
     }
 
     /// For each window of an image its taps: which, and the pixel or `None` in padding, `padded` or beyond it.

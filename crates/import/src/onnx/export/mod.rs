@@ -3,6 +3,7 @@
 
 mod emitter;
 mod layers;
+mod normalization;
 mod pooling;
 mod rounding;
 

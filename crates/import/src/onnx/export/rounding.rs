@@ -89,8 +89,11 @@ pub(super) fn bias_codes(
 /// Rounds a layer's result to its format. Where the type holds more codes than the format, a Clip comes before.
 pub(super) fn output(emitter: &mut Emitter<'_>, id: NodeId, result: &str, format: Fixed, name: &str) {
     let (kind, whole) = kind(format);
+    let node = emitter.net.graph.node(id);
+    let same = node.inputs.first().and_then(|&i| emitter.format(i)) == Some(format);
     let mut result = result.to_owned();
-    if !whole {
+    let limited = whole || (same && node.layer.keeps_format());
+    if !limited {
         let (low, high) = format.range();
         let ends = [(low, "low"), (high, "high")].map(|(code, end)| {
             let value = format.value(i16::try_from(code).unwrap_or(i16::MAX));
