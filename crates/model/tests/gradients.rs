@@ -43,7 +43,7 @@ fn activations() -> Vec<Case> {
         Case::new(Relu { negative_slope: -0.5 }, &[[3, 4, 5]]),
         Case::new(PRelu { shared: false }, &[[3, 4, 5]]),
         Case::new(PRelu { shared: true }, &[[3, 4, 5]]),
-        Case::new(Clip { min: -0.5, max: 0.7 }, &[[3, 4, 5]]),
+        Case::new(Clip { min: -0.51, max: 0.72 }, &[[3, 4, 5]]),
         Case::new(Sigmoid, &[[3, 4, 5]]).spread(5.0),
         Case::new(TanH, &[[3, 4, 5]]).spread(3.0),
         Case::new(Power { scale: -0.5, shift: 2.0, ..Power::default() }, &[[3, 4, 5]]),

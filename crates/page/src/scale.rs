@@ -63,7 +63,8 @@ fn linear_ticks(low: f64, high: f64, wanted: usize) -> Vec<f64> {
     if !(step > 0.0 && step.is_finite() && last - first < 100.0) {
         return Vec::new();
     }
-    (0..=(last - first) as usize).map(|i| (first + i as f64) * step).collect()
+    // Multiples of a tenth are a little off and may lie beyond an end that is one.
+    (0..=(last - first) as usize).map(|i| ((first + i as f64) * step).clamp(low, high)).collect()
 }
 
 #[cfg(test)]
