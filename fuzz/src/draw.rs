@@ -119,7 +119,7 @@ impl Bytes<'_> {
             7 => (Box::new(Pooling::global(Method::Average)), 1),
             8 => (Box::new(Concat), 2),
             9 => (Box::new(Eltwise { operation: Operation::Sum(vec![1.0, -0.5]) }), 2),
-            10 => (Box::new(BatchNorm { eps: 1e-5 }), 1),
+            10 => (Box::new(BatchNorm::default()), 1),
             11 => (Box::new(Scale { bias: self.chance() }), 1),
             12 => (Box::new(PRelu { shared: self.chance() }), 1),
             13 => match self.below(7) {
