@@ -130,7 +130,7 @@ impl Sums {
         } else if one {
             sums.add_outputs(layer, &mut blocks, &mut arranged);
             Form::Outputs { blocks }
-        } else if let Some(form) = (kernel.has_tiles() && bytes).then(|| sums.tiles(layer)).flatten() {
+        } else if let Some(form) = sums.tiles(kernel, layer) {
             form
         } else {
             sums.add_positions(layer, &mut blocks, &mut arranged);
@@ -151,7 +151,10 @@ impl Sums {
 
     /// Tiles, if the processor has them and they are quicker than vectors of positions.
     #[cfg(target_arch = "x86_64")]
-    fn tiles(&mut self, layer: &Layer<'_>) -> Option<Form> {
+    fn tiles(&mut self, kernel: Kernel, layer: &Layer<'_>) -> Option<Form> {
+        if !kernel.has_tiles() || layer.input.cell != Cell::Bytes {
+            return None;
+        }
         let mut tiles = super::amx::Tiles::new(layer)?;
         let vectors: f64 = groups(layer, self.loops.rows).map(|group| group.cost()).sum();
         if tiles.cost() >= vectors {
@@ -164,7 +167,7 @@ impl Sums {
     }
 
     #[cfg(not(target_arch = "x86_64"))]
-    fn tiles(&mut self, _: &Layer<'_>) -> Option<Form> {
+    fn tiles(&mut self, _: Kernel, _: &Layer<'_>) -> Option<Form> {
         None
     }
 
