@@ -19,6 +19,7 @@ pub(super) struct Group {
     pub used: Used,
 }
 
+#[cfg(target_arch = "x86_64")]
 impl Group {
     /// Steps of a vector of positions, those of lists of one's own at their cost.
     pub fn cost(&self) -> f64 {
