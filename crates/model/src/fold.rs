@@ -17,7 +17,7 @@ use crate::weights::{Bias, Form, Weights};
 /// as it is.
 ///
 /// # Errors
-/// [`ErrorKind::Weights`](crate::ErrorKind::Weights) when weights are missing, do not fit, or leave the range of
+/// [`ErrorKind::Weights`] when weights are missing, do not fit, or leave the range of
 /// `f32` when multiplied.
 pub fn fold_batch_norm(net: &Net) -> Result<Net, Error> {
     net.verify()?;

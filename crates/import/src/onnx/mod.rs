@@ -1,7 +1,7 @@
 //! Models of the Open Neural Network Exchange: a file becomes a [`Net`], and a [`Net`] a file.
 //!
 //! Shapes are not read from the file but follow from the layers. An operator is one entry of
-//! [`operators::OPERATORS`](operators), with the rule by which it becomes a layer; what has no rule, or an attribute that a
+//! `operators::OPERATORS`, with the rule by which it becomes a layer; what has no rule, or an attribute that a
 //! rule does not know, is refused by the node's name. Weights may lie in files beside the model.
 
 mod attributes;
