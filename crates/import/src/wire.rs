@@ -2,9 +2,11 @@
 //! types and no messages. A length is believed only after a look at what is left of the enclosing message, whose end
 //! lies inside the file.
 
-use std::io::{self, BufRead, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
 
-use crate::error::Fault;
+use crate::error::{Error, Fault};
 
 /// What follows a field's tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,22 @@ pub enum Wire {
     Bytes(u64),
     /// Four bytes, read.
     Fixed32([u8; 4]),
+}
+
+/// Reads a file as a stream, with a parser that is told its length.
+///
+/// # Errors
+/// [`Fault::Io`] and those of the parser, with the file.
+pub fn read<T>(path: &Path, parse: impl FnOnce(BufReader<File>, u64) -> Result<T, Fault>) -> Result<T, Error> {
+    let open = || -> Result<T, Fault> {
+        let file = File::open(path)?;
+        let about = file.metadata()?;
+        if !about.is_file() {
+            return Err(io::Error::other("this is not a regular file").into());
+        }
+        parse(BufReader::with_capacity(1 << 16, file), about.len())
+    };
+    open().map_err(|fault| fault.of(path))
 }
 
 /// Reads fields and counts bytes.

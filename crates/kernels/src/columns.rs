@@ -266,35 +266,18 @@ mod tests {
                 }
             }
             assert_eq!(matrix, expected, "{w:?}");
+            let scatter = |rows, at, image: &mut [f64]| {
+                scatter_add(&mut weight.clone(), stride_of_rows, at, channels, size, &w, out, rows, image);
+            };
             let mut image_gradient = vec![0.0; image.len()];
-            scatter_add(
-                &mut weight.clone(),
-                stride_of_rows,
-                at,
-                channels,
-                size,
-                &w,
-                out,
-                0..out[0],
-                &mut image_gradient,
-            );
+            scatter(0..out[0], at, &mut image_gradient);
             assert_eq!(image_gradient, adjoint, "{w:?}");
             // Piece by piece the same as at once.
             let (mut pieces, mut image_gradient) = (matrix.clone(), vec![0.0; image.len()]);
             for y in (0..out[0]).step_by(2) {
                 let (rows, at) = (y..(y + 2).min(out[0]), at + y * out[1]);
                 gather_rows(&image, channels, size, &w, out, rows.clone(), &mut pieces, stride_of_rows, at);
-                scatter_add(
-                    &mut weight.clone(),
-                    stride_of_rows,
-                    at,
-                    channels,
-                    size,
-                    &w,
-                    out,
-                    rows,
-                    &mut image_gradient,
-                );
+                scatter(rows, at, &mut image_gradient);
             }
             assert_eq!(pieces, matrix, "{w:?}");
             assert_eq!(image_gradient, adjoint, "{w:?}");

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 
+use crate::frame::given;
 use crate::{Error, Frame, Frames, MOST_BYTES, Rate};
 
 /// Codes of video streams that are Motion JPEG, in lower case.
@@ -194,9 +195,8 @@ impl<R: Read + Send> Iterator for Avi<R> {
         if self.ended {
             return None;
         }
-        let frame = self.frame();
-        self.ended |= matches!(frame, Ok(None) | Err(Error::Source(_)));
-        frame.map(|f| f.map(Frame::Jpeg)).transpose()
+        let frame = self.frame().map(|f| f.map(Frame::Jpeg));
+        given(frame, &mut self.ended)
     }
 }
 

@@ -30,6 +30,12 @@ impl Frame {
     }
 }
 
+/// What a source of frames gives of one that it has read. At the end, and where the source fails, it has ended.
+pub(crate) fn given(frame: Result<Option<Frame>, Error>, ended: &mut bool) -> Option<Result<Frame, Error>> {
+    *ended |= matches!(frame, Ok(None) | Err(Error::Source(_)));
+    frame.transpose()
+}
+
 /// A source of frames. After [`Error::Frame`] there may be more of them, after [`Error::Source`] there are none.
 pub trait Frames: Iterator<Item = Result<Frame, Error>> + Send {
     /// Frames a second, where the source tells.

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 
+use crate::frame::given;
 use crate::jpeg::marker;
 use crate::{Error, Frame, Frames, MOST_BYTES, Rate};
 
@@ -101,9 +102,8 @@ impl<R: Read + Send> Iterator for Mjpeg<R> {
         if self.ended {
             return None;
         }
-        let frame = self.frame();
-        self.ended |= matches!(frame, Ok(None) | Err(Error::Source(_)));
-        frame.map(|f| f.map(Frame::Jpeg)).transpose()
+        let frame = self.frame().map(|f| f.map(Frame::Jpeg));
+        given(frame, &mut self.ended)
     }
 }
 

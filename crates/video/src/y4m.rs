@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 
+use crate::frame::given;
 use crate::yuv::{Layout, Packing};
 use crate::{Error, Frame, Frames, Rate};
 
@@ -76,8 +77,7 @@ impl<R: Read + Send> Iterator for Y4m<R> {
             return None;
         }
         let frame = self.frame();
-        self.ended |= matches!(frame, Ok(None) | Err(Error::Source(_)));
-        frame.transpose()
+        given(frame, &mut self.ended)
     }
 }
 

@@ -1,27 +1,18 @@
 //! Reads weights files as a stream. Every length is checked against what is left of the file.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 
 use super::{AXES, Blob, Caffemodel, Dims, Layer};
 use crate::error::{Error, Fault};
-use crate::wire::{Reader, Wire};
+use crate::wire::{self, Reader, Wire};
 
 /// Reads a weights file as a stream: memory is what the blobs take.
 ///
 /// # Errors
 /// [`Fault::Io`] and [`Fault::Encoding`], with the file and the byte.
 pub fn read(path: &Path) -> Result<Caffemodel, Error> {
-    let open = || -> Result<Caffemodel, Fault> {
-        let file = File::open(path)?;
-        let about = file.metadata()?;
-        if !about.is_file() {
-            return Err(std::io::Error::other("this is not a regular file").into());
-        }
-        parse(BufReader::with_capacity(1 << 16, file), about.len())
-    };
-    open().map_err(|fault| fault.of(path))
+    wire::read(path, parse)
 }
 
 /// Reads a weights file of `len` bytes.

@@ -1,13 +1,12 @@
 //! Reads model files as a stream. Every length is checked against what is left of the file, and how many things a file
 //! may hold is limited, so that memory stays in proportion to its size.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 
 use super::proto::{Attribute, Dim, Graph, Model, Node, Value, ValueInfo};
 use crate::error::{Error, Fault};
-use crate::wire::{Reader, Wire};
+use crate::wire::{self, Reader, Wire};
 
 /// A file may hold this many nodes, names, attributes, sizes and whole numbers, all taken together.
 pub const MOST_THINGS: usize = 1 << 20;
@@ -17,15 +16,7 @@ pub const MOST_THINGS: usize = 1 << 20;
 /// # Errors
 /// [`Fault::Io`] and [`Fault::Encoding`], with the file and the byte.
 pub fn read(path: &Path) -> Result<Model, Error> {
-    let open = || -> Result<Model, Fault> {
-        let file = File::open(path)?;
-        let about = file.metadata()?;
-        if !about.is_file() {
-            return Err(std::io::Error::other("this is not a regular file").into());
-        }
-        parse(BufReader::with_capacity(1 << 16, file), about.len())
-    };
-    open().map_err(|fault| fault.of(path))
+    wire::read(path, parse)
 }
 
 /// Reads a model file of `len` bytes.

@@ -92,25 +92,12 @@ pub(super) fn scale_gradient<T: Real>(
     });
 }
 
-/// Two sums over numbers, in 16 interleaved parts, which vectorize.
+/// Two sums over numbers, as [`pair_sums`].
 pub(super) fn sums<T: Real>(values: &[T], of: impl Fn(T) -> [T; 2]) -> [f64; 2] {
-    let mut parts = [[T::default(); 16]; 2];
-    let mut add = |i: usize, x: T| {
-        let [a, b] = of(x);
-        parts[0][i] += a;
-        parts[1][i] += b;
-    };
-    let (chunks, rest) = values.as_chunks::<16>();
-    for chunk in chunks {
-        for i in 0..16 {
-            add(i, chunk[i]);
-        }
-    }
-    rest.iter().enumerate().for_each(|(i, &x)| add(i, x));
-    parts.map(|parts| parts.iter().map(|p| p.to64()).sum())
+    pair_sums(values, values, |x, _| of(x))
 }
 
-/// [`sums`] over pairs of numbers.
+/// Two sums over pairs of numbers, in 16 interleaved parts, which vectorize.
 pub(super) fn pair_sums<T: Real>(a: &[T], b: &[T], of: impl Fn(T, T) -> [T; 2]) -> [f64; 2] {
     let mut parts = [[T::default(); 16]; 2];
     let mut add = |i: usize, x: T, y: T| {
