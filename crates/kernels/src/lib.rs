@@ -11,3 +11,4 @@ pub mod integer;
 pub mod real;
 pub mod scalar;
 pub mod wide;
+pub mod winograd;

@@ -49,6 +49,10 @@ pub struct Memo<T: Real> {
     pub packed: Vec<T::Packed>,
     /// Packed transposed weights, for the gradient of the input; emptied likewise.
     pub packed_transposed: Vec<T::Packed>,
+    /// Packed weights in another form, which a layer prefers for many images; emptied likewise.
+    pub tiled: Vec<T::Packed>,
+    /// The same, transposed; emptied likewise.
+    pub tiled_transposed: Vec<T::Packed>,
     /// Numbers saved by the forward pass for the backward one.
     pub saved: Vec<T>,
     /// Places saved likewise (argmax of pooling).
@@ -57,7 +61,14 @@ pub struct Memo<T: Real> {
 
 impl<T: Real> Default for Memo<T> {
     fn default() -> Self {
-        Self { packed: Vec::new(), packed_transposed: Vec::new(), saved: Vec::new(), places: Vec::new() }
+        Self {
+            packed: Vec::new(),
+            packed_transposed: Vec::new(),
+            tiled: Vec::new(),
+            tiled_transposed: Vec::new(),
+            saved: Vec::new(),
+            places: Vec::new(),
+        }
     }
 }
 
@@ -66,6 +77,8 @@ impl<T: Real> Memo<T> {
     pub fn weights_changed(&mut self) {
         self.packed.clear();
         self.packed_transposed.clear();
+        self.tiled.clear();
+        self.tiled_transposed.clear();
     }
 }
 
@@ -91,6 +104,8 @@ pub struct Lane<T> {
     pub other: Vec<T>,
     /// Gradient of the weights.
     pub weight_gradient: Vec<T>,
+    /// Gradient of the weights in another form.
+    pub transformed: Vec<T>,
     /// Gradient of the bias.
     pub bias_gradient: Vec<T>,
 }

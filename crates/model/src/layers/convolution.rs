@@ -1,6 +1,8 @@
-//! Convolution, with groups, dilation and rectangular windows; float by im2col and GEMM.
+//! Convolution, with groups, dilation and rectangular windows; float by im2col and GEMM, or by Winograd's
+//! products.
 
 mod float;
+mod tiled;
 
 use synapress_kernels::columns::Window;
 use synapress_kernels::scalar::{round_shift, saturate};

@@ -7,6 +7,7 @@ use synapress_kernels::columns::{gather_rows, scatter_add};
 use synapress_kernels::real::{Left, Mat, Real};
 
 use super::Convolution;
+use super::tiled::Tiling;
 use crate::layer::{Backward, Float, Forward, LANES, Lane, front};
 use crate::layers::relu::rectify;
 use crate::linear::Linear;
@@ -246,7 +247,7 @@ fn backward_images<T: Real>(
 }
 
 /// The sum of a row, in 16 interleaved parts, which vectorize.
-fn sum<T: Real>(row: &[T]) -> T {
+pub(super) fn sum<T: Real>(row: &[T]) -> T {
     let mut parts = [T::default(); 16];
     let chunks = row.chunks_exact(16);
     let rest = chunks.remainder().iter().fold(T::default(), |s, &x| s + x);
@@ -261,6 +262,9 @@ fn sum<T: Real>(row: &[T]) -> T {
 impl<T: Real> Float<T> for Convolution {
     fn forward(&self, io: Forward<'_, T>) {
         let g = self.geometry(io.input_shapes).expect("shapes were checked when the layer was added");
+        if let Some(tiling) = Tiling::new(&g, io.batch) {
+            return tiling.forward(&g, io);
+        }
         let cut = Cut::new(&g, io.batch);
         if io.memo.packed.is_empty() {
             io.memo.packed = pack(&g, io.weights, false);
@@ -283,6 +287,9 @@ impl<T: Real> Float<T> for Convolution {
 
     fn backward(&self, io: Backward<'_, T>) {
         let g = self.geometry(io.input_shapes).expect("shapes were checked when the layer was added");
+        if let Some(tiling) = Tiling::new(&g, io.batch) {
+            return tiling.backward(&g, io);
+        }
         let cut = Cut::new(&g, io.batch);
         let wanted = [!io.weight_gradient.is_empty(), !io.bias_gradient.is_empty()];
         let mut target = io.input_gradients[0].take();

@@ -1,0 +1,339 @@
+//! Convolution in floating point by windows of 3x3 taps over many images: Winograd's products, which are matrix products
+//! over channels and tiles, one for each element of a tile.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+use synapress_kernels::real::{Left, Mat, Real};
+use synapress_kernels::winograd::{Place, Planes, Tiles};
+
+use super::float::sum;
+use crate::layer::{Backward, Forward, LANES, Lane, front};
+use crate::linear::Linear;
+
+/// Matrices of inputs and of products should stay near the processor from their making to their use: so many elements
+/// at most, where that leaves enough columns for the GEMM's width.
+const PIECE: usize = 1 << 19;
+const COLUMNS: usize = 64;
+
+/// Fewer channels than this have too few products to make up for the transforms.
+const CHANNELS: usize = 16;
+
+/// How a batch of a convolution is cut into tiles and these into matrices.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tiling {
+    tiles: Tiles,
+    /// Images of one lane, the last lane's may be fewer.
+    lane: usize,
+    /// Images of one matrix.
+    together: usize,
+    /// Rows of tiles in one matrix; all of them when there are several images.
+    rows: usize,
+    /// Input and output channels of a group.
+    channels: [usize; 2],
+}
+
+impl Tiling {
+    /// Where tiles are the better way to execute a layer.
+    pub(super) fn new(g: &Linear, batch: usize) -> Option<Self> {
+        let tiles = Tiles::new(&g.window, g.input.size(), g.output.size())?;
+        let channels = [g.input.channels / g.groups, g.output.channels / g.groups];
+        let each = tiles.down() * tiles.across();
+        if batch < 2 || batch * each < COLUMNS / 2 || channels.iter().any(|&n| n < CHANNELS) {
+            return None;
+        }
+        let lane = batch.div_ceil(LANES);
+        let width = (PIECE / (tiles.elements() * (channels[0] + channels[1]))).max(COLUMNS);
+        let together = (width / each).clamp(1, lane);
+        let rows = if each > width { (width / tiles.across()).max(1) } else { tiles.down() };
+        Some(Self { tiles, lane, together, rows, channels })
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (down, rows) = (self.tiles.down(), self.rows);
+        (0..down).step_by(rows).map(move |y| y..(y + rows).min(down))
+    }
+
+    /// Weights of each group, element by element, packed for products.
+    fn pack<T: Real>(&self, weights: &[T], transposed: bool) -> Vec<T::Packed> {
+        let [inputs, outputs] = self.channels;
+        let n = inputs * outputs;
+        let mut matrices = vec![T::default(); self.tiles.elements() * n];
+        let mut packed = Vec::new();
+        for weights in weights.chunks_exact(n * 9) {
+            self.tiles.weights(weights, &mut matrices, n);
+            let matrices = matrices.chunks_exact(n).map(|m| Mat::new(m, outputs, inputs));
+            packed.extend(matrices.map(|m| T::pack(if transposed { m.transposed() } else { m })));
+        }
+        packed
+    }
+
+    /// Columns of a matrix for so many images and rows of tiles.
+    fn columns(&self, images: usize, rows: &Range<usize>) -> usize {
+        Tiles::columns(images * rows.len() * self.tiles.across())
+    }
+
+    /// From one matrix of so many channels to the next. Not a multiple of a large power of two: the same column of all
+    /// matrices would fall on the same place of the cache.
+    fn stride(channels: usize, columns: usize) -> usize {
+        channels * columns + 16
+    }
+
+    /// The transformed inputs of a piece.
+    fn inputs<T: Real>(
+        &self,
+        g: &Linear,
+        images: &[T],
+        group: usize,
+        rows: &Range<usize>,
+        plane: &mut Vec<T>,
+        buffer: &mut Vec<T>,
+    ) -> usize {
+        let columns = self.columns(images.len() / g.input.len(), rows);
+        let stride = Self::stride(self.channels[0], columns);
+        let matrices = front(buffer, self.tiles.elements() * stride);
+        let from = group * self.channels[0] * g.input.area();
+        let planes = Planes { images, len: g.input.len(), from, channels: self.channels[0] };
+        self.tiles.inputs(planes, rows.clone(), plane, matrices, Place { stride, columns });
+        stride
+    }
+
+    fn forward_images<T: Real>(
+        &self,
+        g: &Linear,
+        shared: &Shared<'_, T>,
+        images: &[T],
+        out: &mut [T],
+        lane: &mut Lane<T>,
+    ) {
+        let (elements, [inputs, outputs]) = (self.tiles.elements(), self.channels);
+        let Lane { columns: buffer, matrix, other: plane, .. } = lane;
+        for group in 0..g.groups {
+            for rows in self.pieces() {
+                let stride = self.inputs(g, images, group, &rows, plane, buffer);
+                let columns = self.columns(images.len() / g.input.len(), &rows);
+                let to = Self::stride(outputs, columns);
+                let products = front(matrix, elements * to);
+                let packed = &shared.packed[group * elements..][..elements];
+                for ((x, y), packed) in buffer.chunks(stride).zip(products.chunks_exact_mut(to)).zip(packed) {
+                    let x = Mat::new(x, inputs, columns);
+                    T::gemm(Left::Packed(packed), x, &mut y[..outputs * columns], false, None);
+                }
+                let from = group * outputs * g.output.area();
+                let planes = Planes { images: &mut *out, len: g.output.len(), from, channels: outputs };
+                let bias = (!shared.bias.is_empty()).then(|| &shared.bias[group * outputs..][..outputs]);
+                let place = Place { stride: to, columns };
+                self.tiles.outputs(products, place, bias, shared.rectified, rows, plane, planes);
+            }
+        }
+    }
+
+    /// Writes or adds to the lane's gradients of transformed weights, if wanted, and adds to `dx`.
+    fn backward_images<T: Real>(
+        &self,
+        g: &Linear,
+        packed: &[T::Packed],
+        images: &[T],
+        gradient: &[T],
+        mut dx: Option<&mut [T]>,
+        weights: Option<(&mut [T], bool)>,
+        lane: &mut Lane<T>,
+    ) {
+        let (elements, [inputs, outputs]) = (self.tiles.elements(), self.channels);
+        let Lane { columns: buffer, matrix, other: plane, .. } = lane;
+        let mut sums = weights.map(|(sums, add)| (sums.chunks_exact_mut(inputs * outputs).collect::<Vec<_>>(), add));
+        for group in 0..g.groups {
+            for rows in self.pieces() {
+                let columns = self.columns(images.len() / g.input.len(), &rows);
+                let from = Self::stride(outputs, columns);
+                let dy = front(matrix, elements * from);
+                let first = group * outputs * g.output.area();
+                let planes = Planes { images: gradient, len: g.output.len(), from: first, channels: outputs };
+                self.tiles.output_gradients(planes, rows.clone(), plane, dy, Place { stride: from, columns });
+                if let Some((sums, add)) = &mut sums {
+                    let add = *add || rows.start > 0;
+                    let stride = self.inputs(g, images, group, &rows, plane, buffer);
+                    let sums = &mut sums[group * elements..][..elements];
+                    for ((x, y), sum) in buffer.chunks(stride).zip(dy.chunks_exact(from)).zip(sums) {
+                        let x = Mat::new(x, inputs, columns).transposed();
+                        T::gemm(Left::Plain(Mat::new(y, outputs, columns)), x, sum, add, None);
+                    }
+                }
+                let Some(dx) = &mut dx else { continue };
+                let to = Self::stride(inputs, columns);
+                let products = front(buffer, elements * to);
+                let packed = &packed[group * elements..][..elements];
+                for ((y, x), packed) in dy.chunks_exact(from).zip(products.chunks_exact_mut(to)).zip(packed) {
+                    let y = Mat::new(y, outputs, columns);
+                    T::gemm(Left::Packed(packed), y, &mut x[..inputs * columns], false, None);
+                }
+                let first = group * inputs * g.input.area();
+                let planes = Planes { images: &mut **dx, len: g.input.len(), from: first, channels: inputs };
+                self.tiles.input_gradients(products, Place { stride: to, columns }, rows, plane, planes);
+            }
+        }
+    }
+
+    pub(super) fn forward<T: Real>(&self, g: &Linear, io: Forward<'_, T>) {
+        if io.memo.tiled.is_empty() {
+            io.memo.tiled = self.pack(io.weights, false);
+        }
+        let shared = Shared { packed: &io.memo.tiled, bias: io.bias, rectified: io.rectified };
+        let lanes = io.scratch.lanes.iter_mut();
+        let outputs = io.output.chunks_mut(self.lane * g.output.len());
+        let work: Vec<_> = lanes.zip(outputs).zip(io.inputs[0].chunks(self.lane * g.input.len())).collect();
+        work.into_par_iter().for_each(|((lane, out), images)| {
+            let outputs = out.chunks_mut(self.together * g.output.len());
+            for (out, images) in outputs.zip(images.chunks(self.together * g.input.len())) {
+                self.forward_images(g, &shared, images, out, lane);
+            }
+        });
+    }
+
+    pub(super) fn backward<T: Real>(&self, g: &Linear, io: Backward<'_, T>) {
+        let wanted = [!io.weight_gradient.is_empty(), !io.bias_gradient.is_empty()];
+        let mut target = io.input_gradients[0].take();
+        if target.is_some() && io.memo.tiled_transposed.is_empty() {
+            io.memo.tiled_transposed = self.pack(io.weights, true);
+        }
+        let packed = &io.memo.tiled_transposed;
+        let (inputs, outputs) = (self.lane * g.input.len(), self.lane * g.output.len());
+        let add = target.as_ref().is_some_and(|t| t.add);
+        let gradients: Vec<Option<&mut [T]>> = match &mut target {
+            Some(t) => t.data.chunks_mut(inputs).map(Some).collect(),
+            None => (0..LANES).map(|_| None).collect(),
+        };
+        let n = self.channels[0] * self.channels[1];
+        let lanes = io.scratch.lanes.iter_mut().zip(gradients);
+        let work: Vec<_> = lanes.zip(io.inputs[0].chunks(inputs)).zip(io.output_gradient.chunks(outputs)).collect();
+        let used = work.len();
+        work.into_par_iter().for_each(|(((lane, mut dx), images), gradient)| {
+            if let (Some(dx), false) = (&mut dx, add) {
+                dx.fill(T::default());
+            }
+            let mut sums = std::mem::take(&mut lane.transformed);
+            let parts = images.chunks(self.together * g.input.len());
+            for (part, (images, gradient)) in parts.zip(gradient.chunks(self.together * g.output.len())).enumerate() {
+                let dx = dx.as_deref_mut().map(|dx| &mut dx[part * self.together * g.input.len()..][..images.len()]);
+                let sums = wanted[0].then(|| front(&mut sums, g.groups * self.tiles.elements() * n));
+                self.backward_images(g, packed, images, gradient, dx, sums.map(|sums| (sums, part > 0)), lane);
+            }
+            if wanted[1] {
+                let sums = front(&mut lane.bias_gradient, g.output.channels);
+                sums.fill(T::default());
+                for gradient in gradient.chunks_exact(g.output.len()) {
+                    sums.iter_mut().zip(gradient.chunks_exact(g.output.area())).for_each(|(s, row)| *s += sum(row));
+                }
+            }
+            if wanted[0] {
+                let gradients = front(&mut lane.weight_gradient, g.groups * n * 9);
+                gradients.fill(T::default());
+                let sums = sums.chunks_exact(self.tiles.elements() * n);
+                for (gradients, sums) in gradients.chunks_exact_mut(n * 9).zip(sums) {
+                    self.tiles.weight_gradients(sums, n, gradients);
+                }
+            }
+            lane.transformed = sums;
+        });
+        // Lanes are summed in their order, so the sum does not depend on which thread ran which.
+        for lane in &io.scratch.lanes[..used] {
+            if wanted[0] {
+                crate::layers::add_all(io.weight_gradient, &lane.weight_gradient);
+            }
+            if wanted[1] {
+                crate::layers::add_all(io.bias_gradient, &lane.bias_gradient);
+            }
+        }
+    }
+}
+
+/// What is the same for all images.
+struct Shared<'a, T: Real> {
+    packed: &'a [T::Packed],
+    bias: &'a [T],
+    rectified: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::{Float, InputGradient, Memo, Mode, Scratch};
+    use crate::layers::Convolution;
+    use crate::shape::Shape;
+
+    fn numbers(n: usize, seed: usize) -> Vec<f64> {
+        (0..n).map(|i| ((i + seed) * 7919 % 257) as f64 / 128.0 - 1.0).collect()
+    }
+
+    /// Outputs, and gradients of inputs, weights and bias, of `batch` images at a time.
+    fn passes(layer: &Convolution, input: Shape, batch: usize, images: &[f64], rectified: bool) -> [Vec<f64>; 4] {
+        let g = layer.geometry(&[input]).unwrap();
+        let weights = numbers(g.output.channels * g.taps(), 5);
+        let bias = numbers(g.output.channels, 9);
+        let count = images.len() / input.len();
+        let mut out = vec![7.0; count * g.output.len()];
+        let mut dx = numbers(images.len(), 21);
+        let (mut dw, mut db) = (numbers(weights.len(), 31), numbers(bias.len(), 41));
+        let (mut memo, mut scratch) = (Memo::default(), Scratch::default());
+        let work = images.chunks(batch * input.len()).zip(out.chunks_mut(batch * g.output.len()));
+        for ((images, out), dx) in work.zip(dx.chunks_mut(batch * input.len())) {
+            let n = images.len() / input.len();
+            layer.forward(Forward {
+                batch: n,
+                inputs: &[images],
+                input_shapes: &[input],
+                output: out,
+                output_shape: g.output,
+                weights: &weights,
+                bias: &bias,
+                memo: &mut memo,
+                scratch: &mut scratch,
+                mode: Mode::Infer,
+                rectified,
+            });
+            let gradient: Vec<f64> = out.iter().map(|y| y.sin()).collect();
+            layer.backward(Backward {
+                batch: n,
+                inputs: &[images],
+                input_shapes: &[input],
+                output: out,
+                output_shape: g.output,
+                output_gradient: &gradient,
+                input_gradients: &mut [Some(InputGradient { data: dx, add: rectified })],
+                weights: &weights,
+                weight_gradient: &mut dw,
+                bias_gradient: &mut db,
+                memo: &mut memo,
+                scratch: &mut scratch,
+            });
+        }
+        [out, dx, dw, db]
+    }
+
+    #[test]
+    fn tiles_give_what_columns_give() {
+        let plain = Convolution::square(16, 3, 1, 1);
+        for (layer, shape, n) in [
+            (plain, [17, 9, 14], 7),
+            (plain, [16, 2, 2], 34),
+            (Convolution { groups: 2, outputs: 34, ..plain }, [32, 6, 5], 9),
+            (Convolution { outputs: 70, ..plain }, [90, 4, 4], 33),
+            // Several pieces of an image.
+            (Convolution { outputs: 64, ..plain }, [64, 47, 45], 2),
+        ] {
+            let input = Shape::new(shape[0], shape[1], shape[2]).unwrap();
+            let images = numbers(n * input.len(), 1);
+            for rectified in [false, true] {
+                assert!(Tiling::new(&layer.geometry(&[input]).unwrap(), n).is_some());
+                assert!(Tiling::new(&layer.geometry(&[input]).unwrap(), 1).is_none());
+                let tiled = passes(&layer, input, n, &images, rectified);
+                let plain = passes(&layer, input, 1, &images, rectified);
+                for (tiled, plain) in tiled.iter().zip(&plain) {
+                    let largest = plain.iter().fold(0.0f64, |l, x| l.max(x.abs()));
+                    let apart = tiled.iter().zip(plain).fold(0.0f64, |l, (x, y)| l.max((x - y).abs()));
+                    assert!(apart < 1e-9 * largest, "{shape:?}: {apart} of {largest}");
+                }
+            }
+        }
+    }
+}
