@@ -5,8 +5,9 @@
 use std::arch::aarch64::*;
 use std::arch::asm;
 
+use super::codebook::{Codebook, LookUp};
 use super::lanes::{Dot, Lanes, bytes, words};
-use super::run::loops;
+use super::run::{indices, loops};
 
 pub(super) struct Neon;
 
@@ -157,6 +158,18 @@ impl Dot for NeonBytes {
     }
 }
 
+impl LookUp for NeonBytes {
+    type Table = int8x16_t;
+    #[inline(always)]
+    unsafe fn table(codebook: &Codebook) -> int8x16_t {
+        unsafe { vld1q_s8(codebook.as_ptr()) }
+    }
+    #[inline(always)]
+    unsafe fn look_up(table: int8x16_t, indices: int32x4_t) -> int8x16_t {
+        unsafe { vqtbl1q_s8(table, vreinterpretq_u8_s32(indices)) }
+    }
+}
+
 /// Words: the first channels of cells in one vector, the second in another.
 pub(super) struct NeonWords;
 
@@ -295,13 +308,28 @@ macro_rules! dots {
                 unsafe { larger_bytes(a, b) }
             }
         }
+
+        impl LookUp for $name {
+            type Table = int8x16_t;
+            #[inline(always)]
+            unsafe fn table(codebook: &Codebook) -> int8x16_t {
+                unsafe { vld1q_s8(codebook.as_ptr()) }
+            }
+            #[inline(always)]
+            unsafe fn look_up(table: int8x16_t, indices: int32x4_t) -> int32x4_t {
+                unsafe { vreinterpretq_s32_s8(vqtbl1q_s8(table, vreinterpretq_u8_s32(indices))) }
+            }
+        }
     };
 }
 
 dots!(DotBytes, "sdot", 128);
 dots!(I8mmBytes, "usdot", 0);
 
-loops!(NEON_BYTES, NeonBytes, "neon", 8, 2, 4);
-loops!(NEON_WORDS, NeonWords, "neon", 8, 2, 4);
-loops!(DOT_BYTES, DotBytes, "neon,dotprod", 8, 3, 6);
-loops!(I8MM_BYTES, I8mmBytes, "neon,i8mm", 8, 3, 6);
+indices!(neon_bytes_indices, NeonBytes, "neon");
+loops!(NEON_BYTES, NeonBytes, "neon", 8, 2, 4, Some(neon_bytes_indices));
+loops!(NEON_WORDS, NeonWords, "neon", 8, 2, 4, None);
+indices!(dot_bytes_indices, DotBytes, "neon,dotprod");
+loops!(DOT_BYTES, DotBytes, "neon,dotprod", 8, 3, 6, Some(dot_bytes_indices));
+indices!(i8mm_bytes_indices, I8mmBytes, "neon,i8mm");
+loops!(I8MM_BYTES, I8mmBytes, "neon,i8mm", 8, 3, 6, Some(i8mm_bytes_indices));

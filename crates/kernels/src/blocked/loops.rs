@@ -233,7 +233,17 @@ unsafe fn outputs_of<D: Dot, const N: usize>(part: &Part<'_>, block: &Block, lis
     // Safety: the caller's.
     unsafe {
         let sums = sums_at::<D, N>(list, layer.weights.cells().as_ptr().add(block.weights), part.input);
-        for n in 0..N {
+        put_outputs::<D, N>(part, block, sums);
+    }
+}
+
+/// Writes the codes of a block of `N` vectors of outputs.
+#[inline(always)]
+pub(super) unsafe fn put_outputs<D: Dot, const N: usize>(part: &Part<'_>, block: &Block, sums: [V<D>; N]) {
+    let layer = part.sums;
+    // Safety: the caller's.
+    unsafe {
+        for n in 0..block.count.div_ceil(D::L::LANES).min(N) {
             let first = block.first + n * D::L::LANES;
             let start = D::L::load(layer.finish.start[first..][..D::L::LANES].as_ptr().cast());
             let mut lanes = [0u32; 16];

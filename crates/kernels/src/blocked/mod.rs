@@ -10,6 +10,7 @@ pub(crate) mod amx;
 #[cfg(target_arch = "aarch64")]
 mod arm;
 mod cells;
+mod codebook;
 mod finish;
 mod groups;
 pub mod image;

@@ -1,7 +1,8 @@
 //! Loops for any processor, and what the others must equal.
 
+use super::codebook::{Codebook, LookUp};
 use super::lanes::{Dot, Lanes, bytes, words};
-use super::run::loops;
+use super::run::{indices, loops};
 
 const LANES: usize = 4;
 
@@ -134,5 +135,18 @@ fn larger_words(a: i32, b: i32) -> i32 {
 dot!(Bytes, bytes, product_of_bytes, larger_bytes);
 dot!(Words, words, product_of_words, larger_words);
 
-loops!(BYTES, Bytes, , 4, 2, 4);
-loops!(WORDS, Words, , 4, 2, 4);
+impl LookUp for Bytes {
+    type Table = Codebook;
+    #[inline(always)]
+    unsafe fn table(codebook: &Codebook) -> Codebook {
+        *codebook
+    }
+    #[inline(always)]
+    unsafe fn look_up(table: Codebook, indices: [i32; LANES]) -> Self::Weight {
+        indices.map(|four| u32::from_le_bytes(four.to_le_bytes().map(|index| table[usize::from(index & 15)] as u8)))
+    }
+}
+
+indices!(bytes_indices, Bytes,);
+loops!(BYTES, Bytes, , 4, 2, 4, Some(bytes_indices));
+loops!(WORDS, Words, , 4, 2, 4, None);

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Team;
+use super::codebook::Codebook;
 use super::pooling::Plane;
 use super::stores::Stores;
 use super::sums::{Block, Form, Sums};
@@ -28,6 +29,8 @@ pub(super) struct Loops {
     pub positions: unsafe fn(&Part<'_>),
     /// Works on vectors of outputs.
     pub outputs: unsafe fn(&Part<'_>),
+    /// Works on vectors of outputs, from indices; `None` where there is no quick way to look up.
+    pub indexed: Option<unsafe fn(&Part<'_>, &Codebook)>,
     /// Finds the largest codes of a plane's windows.
     pub largest: unsafe fn(&mut Plane<'_>),
 }
@@ -45,9 +48,9 @@ pub(super) struct Part<'a> {
 }
 
 /// Compiles the loops for a way to multiply: the instructions, outputs of a block, vectors of positions with a shared list
-/// and with lists of one's own.
+/// and with lists of one's own, and the loops over [`indices`].
 macro_rules! loops {
-    ($name:ident, $dot:ty, $($features:literal)?, $rows:literal, $vectors:literal, $own:literal) => {
+    ($name:ident, $dot:ty, $($features:literal)?, $rows:literal, $vectors:literal, $own:literal, $indexed:expr) => {
         pub(in crate::blocked) const $name: $crate::blocked::run::Loops = {
             $(#[target_feature(enable = $features)])?
             unsafe fn positions(part: &$crate::blocked::run::Part<'_>) {
@@ -74,12 +77,25 @@ macro_rules! loops {
                 arrange: <$dot as $crate::blocked::lanes::Dot>::arrange,
                 positions,
                 outputs,
+                indexed: $indexed,
                 largest,
             }
         };
     };
 }
 pub(super) use loops;
+
+/// Compiles the loops over indices for a way to multiply that [looks them up](super::codebook::LookUp).
+macro_rules! indices {
+    ($name:ident, $dot:ty, $($features:literal)?) => {
+        $(#[target_feature(enable = $features)])?
+        unsafe fn $name(part: &$crate::blocked::run::Part<'_>, codebook: &$crate::blocked::codebook::Codebook) {
+            // Safety: the caller's.
+            unsafe { $crate::blocked::codebook::outputs::<$dot>(part, codebook) }
+        }
+    };
+}
+pub(super) use indices;
 
 /// Pointers of a layer's buffers, for threads that write disjoint parts.
 struct Pointers(*const u32, *mut u32);
@@ -117,6 +133,16 @@ pub(super) fn run(sums: &Sums, input: &[u32], output: &mut [u32], team: &Team) {
             team.run(parts.runs, &|i| {
                 // Safety: likewise.
                 unsafe { super::rows::outputs(&part(&[], None, 0..1), rows, parts.of(i)) }
+            });
+        }
+        Form::Indexed { blocks, codebook } => {
+            let Some(indexed) = sums.loops.indexed else {
+                unreachable!("indices are arranged for loops that take them")
+            };
+            let parts = Runs::new(blocks.len(), 1, team.threads());
+            team.run(parts.runs, &|i| {
+                // Safety: likewise.
+                unsafe { indexed(&part(&blocks[parts.of(i)], None, 0..1), codebook) }
             });
         }
         Form::Outputs { blocks } => {

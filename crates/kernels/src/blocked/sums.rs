@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::cells::Cells;
+use super::codebook::{self, Codebook};
 use super::finish::Finish;
 use super::groups::{Group, OWN, groups};
 use super::loops::VECTORS;
@@ -61,6 +62,8 @@ pub(super) enum Form {
     Tiles { tiles: super::amx::Tiles, stores: Stores },
     /// Outputs; there is a single position.
     Outputs { blocks: Vec<Block> },
+    /// Outputs; there is a single position, and weights are indices.
+    Indexed { blocks: Vec<Block>, codebook: Codebook },
     /// Nothing: few weights are left at a single position.
     Rows(Rows),
 }
@@ -100,6 +103,11 @@ impl Sums {
     /// When there are not as many weights as the layer has, a tap lies outside the input and its border, or a row of positions is longer
     /// than one of the input with its border.
     pub fn new(kernel: Kernel, layer: &Layer<'_>, finish: Finish) -> Option<Self> {
+        Self::arranged(kernel, layer, finish, codebook::pays(layer))
+    }
+
+    /// As [`Sums::new`]; whether weights of a single position may be indices.
+    pub(super) fn arranged(kernel: Kernel, layer: &Layer<'_>, finish: Finish, may_index: bool) -> Option<Self> {
         let loops = loops(kernel, layer.input.cell);
         let (outputs, taps) = (layer.output.channels, layer.taps.len());
         let row = layer.input.channels / layer.groups * taps;
@@ -111,6 +119,8 @@ impl Sums {
         }
         let one = layer.output.size == [1, 1];
         let rows = one.then(|| Rows::new(layer)).flatten();
+        let indices = bytes && one && rows.is_none() && may_index && loops.indexed.is_some();
+        let codebook = indices.then(|| codebook::codebook(layer, loops.narrow)).flatten();
         let finish = finish.prepared(layer, if rows.is_some() { 0 } else { loops.less })?;
         let mut sums = Self {
             loops,
@@ -127,6 +137,9 @@ impl Sums {
         sums.form = if let Some(rows) = rows {
             sums.work = rows.entries() as u64;
             Form::Rows(rows)
+        } else if let Some(codebook) = codebook {
+            sums.add_indices(layer, &codebook, &mut blocks, &mut arranged);
+            Form::Indexed { blocks, codebook }
         } else if one {
             sums.add_outputs(layer, &mut blocks, &mut arranged);
             Form::Outputs { blocks }
@@ -141,7 +154,7 @@ impl Sums {
             Form::Positions { stores, .. } => stores.vectors() * loops.lanes,
             #[cfg(target_arch = "x86_64")]
             Form::Tiles { tiles, stores } => tiles.span(&layer.input) + stores.vectors() * loops.lanes,
-            Form::Outputs { .. } => 1,
+            Form::Outputs { .. } | Form::Indexed { .. } => 1,
             Form::Rows(_) => layer.input.end() - SLACK,
         };
         let farthest = sums.lists.iter().max().copied().unwrap_or(0) as usize;
@@ -223,6 +236,23 @@ impl Sums {
         blocks.push(Block { first, count, rows: OWN, lists: Lists::Own(lists), weights });
     }
 
+    fn add_indices(
+        &mut self,
+        layer: &Layer<'_>,
+        codebook: &Codebook,
+        blocks: &mut Vec<Block>,
+        arranged: &mut Vec<u32>,
+    ) {
+        for (first, count) in codebook::blocks(layer.output.channels, self.loops.lanes) {
+            let cells = Cells::new(layer, first..first + count, false);
+            let (list, weights) = (self.lists.len(), arranged.len());
+            self.lists.extend(&cells.offsets);
+            codebook::arrange(&cells, codebook, self.loops.lanes, arranged);
+            self.work += (cells.offsets.len() * VECTORS * self.loops.lanes) as u64;
+            blocks.push(Block::indexed(first, count, list..self.lists.len(), weights));
+        }
+    }
+
     fn add_outputs(&mut self, layer: &Layer<'_>, blocks: &mut Vec<Block>, arranged: &mut Vec<u32>) {
         let (lanes, outputs) = (self.loops.lanes, layer.output.channels);
         let mut first = 0;
@@ -279,6 +309,11 @@ impl Sums {
             Form::Rows(_) => true,
             _ => false,
         }
+    }
+
+    /// Whether weights are read as indices of a codebook.
+    pub fn is_indexed(&self) -> bool {
+        matches!(self.form, Form::Indexed { .. })
     }
 
     /// Bytes of the arranged weights.

@@ -65,7 +65,8 @@ fn codes_come_back_and_borders_are_zero() {
 }
 
 /// One random layer with every kernel.
-fn check(numbers: &mut Numbers, team: &Team) {
+fn check(numbers: &mut Numbers, team: &Team) -> bool {
+    let mut indexed = false;
     let (cell, out_cell) = (CELLS[numbers.below(2)], CELLS[numbers.below(2)]);
     let (signed, out_signed) = (numbers.below(2) == 0, numbers.below(2) == 0);
     let groups = [1, 1, 1, 2, 3][numbers.below(5)];
@@ -98,6 +99,11 @@ fn check(numbers: &mut Numbers, team: &Team) {
     let mut weights = numbers.codes(outputs * row, limits.into());
     let kept = [1, 1, 3, 10, 40][numbers.below(5)];
     weights.chunks_mut(4).filter(|_| numbers.below(kept) != 0).for_each(|w| w.fill(0));
+    let may_index = numbers.below(2) == 0;
+    if may_index {
+        // Few different weights.
+        weights.iter_mut().for_each(|w| *w = (*w / 32).clamp(-3, 3) * 42);
+    }
     let (low, high) = range(bits(cell), signed);
     let mut output = numbers.place(out_cell, outputs, out, out_signed);
     output.start = 16 * numbers.below(3);
@@ -136,7 +142,9 @@ fn check(numbers: &mut Numbers, team: &Team) {
     input.pack(&codes, cells.cells_mut());
     let layer = Layer { input, output, taps: &taps, groups, weights: &weights, range: [low, high] };
     for kernel in Kernel::available() {
-        let sums = Sums::new(kernel, &layer, Finish::new(bias.clone(), stages.clone())).expect("sums are small");
+        let finish = Finish::new(bias.clone(), stages.clone());
+        let sums = Sums::arranged(kernel, &layer, finish, may_index).expect("sums are small");
+        indexed |= sums.is_indexed();
         let mut result = vec![0x7777_7777; output.end()];
         sums.run(cells.cells(), &mut result, team);
         let mut found = vec![0; expected.len()];
@@ -146,15 +154,15 @@ fn check(numbers: &mut Numbers, team: &Team) {
         result[output.start..][..output.planes() * output.plane].fill(0x7777_7777);
         assert!(result.iter().all(|&c| c == 0x7777_7777));
     }
+    indexed
 }
 
 #[test]
 fn every_kernel_gives_the_sums_of_the_definition() {
     let numbers = &mut Numbers(2);
     let teams = [Team::new(1), Team::new(3)];
-    for case in 0..800 {
-        check(numbers, &teams[case % 2]);
-    }
+    let indexed = (0..800).filter(|case| check(numbers, &teams[case % 2])).count();
+    assert!(indexed > 10, "{indexed} layers of indices");
 }
 
 #[test]

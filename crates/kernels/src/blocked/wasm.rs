@@ -2,8 +2,9 @@
 
 use std::arch::wasm32::*;
 
+use super::codebook::{Codebook, LookUp};
 use super::lanes::{Dot, Lanes, halves, words};
-use super::run::loops;
+use super::run::{indices, loops};
 
 pub(super) struct Simd128;
 
@@ -110,6 +111,19 @@ impl Dot for Bytes {
     }
 }
 
+impl LookUp for Bytes {
+    type Table = v128;
+    #[inline(always)]
+    unsafe fn table(codebook: &Codebook) -> v128 {
+        unsafe { v128_load(codebook.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    unsafe fn look_up(table: v128, indices: v128) -> [v128; 2] {
+        let weights = i8x16_swizzle(table, indices);
+        [i16x8_shr(i16x8_shl(weights, 8), 8), i16x8_shr(weights, 8)]
+    }
+}
+
 pub(super) struct Words;
 
 impl Dot for Words {
@@ -147,5 +161,6 @@ impl Dot for Words {
     }
 }
 
-loops!(BYTES, Bytes, , 4, 2, 4);
-loops!(WORDS, Words, , 4, 2, 4);
+indices!(bytes_indices, Bytes,);
+loops!(BYTES, Bytes, , 4, 2, 4, Some(bytes_indices));
+loops!(WORDS, Words, , 4, 2, 4, None);

@@ -2,8 +2,9 @@
 
 use std::arch::x86_64::*;
 
+use super::codebook::{Codebook, LookUp};
 use super::lanes::{Dot, Lanes, bytes, halves, words};
-use super::run::loops;
+use super::run::{indices, loops};
 
 pub(super) struct Avx2;
 pub(super) struct Avx512;
@@ -141,10 +142,40 @@ impl Lanes for Avx512 {
     }
 }
 
+impl Avx2 {
+    /// A codebook in both halves, as shuffles within 128 bits ask for.
+    #[inline(always)]
+    unsafe fn everywhere(codebook: &Codebook) -> __m256i {
+        unsafe { _mm256_broadcastsi128_si256(_mm_loadu_si128(codebook.as_ptr().cast())) }
+    }
+}
+
+impl Avx512 {
+    /// A codebook in all quarters.
+    #[inline(always)]
+    unsafe fn everywhere(codebook: &Codebook) -> __m512i {
+        unsafe { _mm512_broadcast_i32x4(_mm_loadu_si128(codebook.as_ptr().cast())) }
+    }
+}
+
 /// A way to add up products whose weights are as wide as the activations.
 macro_rules! direct {
-    ($name:ident, $lanes:ident, $v:ty, $arrange:path, $dot:path, $larger:path) => {
+    ($name:ident, $lanes:ident, $v:ty, $arrange:path, $dot:path, $larger:path $(, $shuffle:path)?) => {
         pub(super) struct $name;
+
+        $(
+            impl LookUp for $name {
+                type Table = $v;
+                #[inline(always)]
+                unsafe fn table(codebook: &Codebook) -> $v {
+                    unsafe { $lanes::everywhere(codebook) }
+                }
+                #[inline(always)]
+                unsafe fn look_up(table: $v, indices: $v) -> $v {
+                    unsafe { $shuffle(table, indices) }
+                }
+            }
+        )?
 
         impl Dot for $name {
             type L = $lanes;
@@ -187,9 +218,25 @@ macro_rules! direct {
 /// that multiplies bytes saturates).
 macro_rules! halved {
     (
-        $name:ident, $lanes:ident, $v:ty, $splat:ident, $and:ident, $shift:ident, $madd:ident, $add:ident, $larger:ident
+        $name:ident, $lanes:ident, $v:ty, $splat:ident, $and:ident, $shift:ident, $madd:ident, $add:ident, $larger:ident,
+        $shuffle:ident, $up:ident, $down:ident
     ) => {
         pub(super) struct $name;
+
+        impl LookUp for $name {
+            type Table = $v;
+            #[inline(always)]
+            unsafe fn table(codebook: &Codebook) -> $v {
+                unsafe { $lanes::everywhere(codebook) }
+            }
+            #[inline(always)]
+            unsafe fn look_up(table: $v, indices: $v) -> [$v; 2] {
+                unsafe {
+                    let weights = $shuffle(table, indices);
+                    [$down::<8>($up::<8>(weights)), $down::<8>(weights)]
+                }
+            }
+        }
 
         impl Dot for $name {
             type L = $lanes;
@@ -254,7 +301,10 @@ halved!(
     _mm256_srli_epi16,
     _mm256_madd_epi16,
     _mm256_add_epi32,
-    _mm256_max_epu8
+    _mm256_max_epu8,
+    _mm256_shuffle_epi8,
+    _mm256_slli_epi16,
+    _mm256_srai_epi16
 );
 halved!(
     Avx512Bytes,
@@ -265,20 +315,27 @@ halved!(
     _mm512_srli_epi16,
     _mm512_madd_epi16,
     _mm512_add_epi32,
-    _mm512_max_epu8
+    _mm512_max_epu8,
+    _mm512_shuffle_epi8,
+    _mm512_slli_epi16,
+    _mm512_srai_epi16
 );
 direct!(Avx2Words, Avx2, __m256i, words, pairs_avx2, _mm256_max_epi16);
-direct!(AvxVnniBytes, Avx2, __m256i, bytes, _mm256_dpbusd_avx_epi32, _mm256_max_epu8);
+direct!(AvxVnniBytes, Avx2, __m256i, bytes, _mm256_dpbusd_avx_epi32, _mm256_max_epu8, _mm256_shuffle_epi8);
 direct!(AvxVnniWords, Avx2, __m256i, words, _mm256_dpwssd_avx_epi32, _mm256_max_epi16);
 direct!(Avx512Words, Avx512, __m512i, words, pairs_avx512, _mm512_max_epi16);
-direct!(VnniBytes, Avx512, __m512i, bytes, _mm512_dpbusd_epi32, _mm512_max_epu8);
+direct!(VnniBytes, Avx512, __m512i, bytes, _mm512_dpbusd_epi32, _mm512_max_epu8, _mm512_shuffle_epi8);
 direct!(VnniWords, Avx512, __m512i, words, _mm512_dpwssd_epi32, _mm512_max_epi16);
 
-loops!(AVX2_BYTES, Avx2Bytes, "avx2", 4, 2, 4);
-loops!(AVX2_WORDS, Avx2Words, "avx2", 4, 3, 6);
-loops!(AVX_VNNI_BYTES, AvxVnniBytes, "avx2,avxvnni", 4, 3, 6);
-loops!(AVX_VNNI_WORDS, AvxVnniWords, "avx2,avxvnni", 4, 3, 6);
-loops!(AVX512_BYTES, Avx512Bytes, "avx512f,avx512bw", 8, 2, 6);
-loops!(AVX512_WORDS, Avx512Words, "avx512f,avx512bw", 8, 3, 6);
-loops!(VNNI_BYTES, VnniBytes, "avx512f,avx512bw,avx512vnni", 8, 3, 6);
-loops!(VNNI_WORDS, VnniWords, "avx512f,avx512bw,avx512vnni", 8, 3, 6);
+indices!(avx2_bytes_indices, Avx2Bytes, "avx2");
+loops!(AVX2_BYTES, Avx2Bytes, "avx2", 4, 2, 4, Some(avx2_bytes_indices));
+loops!(AVX2_WORDS, Avx2Words, "avx2", 4, 3, 6, None);
+indices!(avx_vnni_bytes_indices, AvxVnniBytes, "avx2,avxvnni");
+loops!(AVX_VNNI_BYTES, AvxVnniBytes, "avx2,avxvnni", 4, 3, 6, Some(avx_vnni_bytes_indices));
+loops!(AVX_VNNI_WORDS, AvxVnniWords, "avx2,avxvnni", 4, 3, 6, None);
+indices!(avx512_bytes_indices, Avx512Bytes, "avx512f,avx512bw");
+loops!(AVX512_BYTES, Avx512Bytes, "avx512f,avx512bw", 8, 2, 6, Some(avx512_bytes_indices));
+loops!(AVX512_WORDS, Avx512Words, "avx512f,avx512bw", 8, 3, 6, None);
+indices!(vnni_bytes_indices, VnniBytes, "avx512f,avx512bw,avx512vnni");
+loops!(VNNI_BYTES, VnniBytes, "avx512f,avx512bw,avx512vnni", 8, 3, 6, Some(vnni_bytes_indices));
+loops!(VNNI_WORDS, VnniWords, "avx512f,avx512bw,avx512vnni", 8, 3, 6, None);

@@ -62,6 +62,7 @@ impl Product {
         let loops = match (self.sums.is_sparse(), self.sums.cell()) {
             (true, Cell::Bytes) => "sparse 8-bit sums",
             (true, Cell::Words) => "sparse 16-bit sums",
+            (false, Cell::Bytes) if self.sums.is_indexed() => "8-bit sums of indices",
             (false, Cell::Bytes) => "8-bit sums",
             (false, Cell::Words) => "16-bit sums",
         };
