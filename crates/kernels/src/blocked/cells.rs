@@ -11,44 +11,51 @@ const LEAST: [i16; 2] = [-128; 2];
 /// Weights of some outputs by cell: `[cell][output]`.
 pub(super) struct Cells {
     pub offsets: Vec<u32>,
-    pub weights: Vec<Vec<[i16; 4]>>,
+    weights: Vec<[i16; 4]>,
+    outputs: usize,
 }
 
 impl Cells {
     /// The cells that outputs read; with `narrow` those twice, with half the weights each, of which two products may
     /// exceed 16 bits.
     pub fn new(layer: &Layer<'_>, outputs: Range<usize>, narrow: bool) -> Self {
-        let (place, each) = (&layer.input, layer.input.cell.channels());
+        let (place, each, taps) = (&layer.input, layer.input.cell.channels(), layer.taps.len());
         let inputs = place.channels / layer.groups;
         let of_group = layer.output.channels / layer.groups;
         let first = |o: usize| o / of_group * inputs;
         let planes = first(outputs.start) / each..(first(outputs.end - 1) + inputs).div_ceil(each);
-        let (mut cells, taps) = (Self { offsets: Vec::new(), weights: Vec::new() }, layer.taps.len());
+        // The first channel that an output reads, and its weights.
+        let rows = outputs.clone().map(|o| (first(o), &layer.weights[o * inputs * taps..][..inputs * taps]));
+        let rows: Vec<(usize, &[i16])> = rows.collect();
+        let mut cells = Self { offsets: Vec::new(), weights: Vec::new(), outputs: rows.len() };
+        let mut weights = vec![[0; 4]; rows.len()];
         for (t, [dy, dx]) in layer.taps.iter().enumerate() {
             for plane in planes.clone() {
-                let weight = |o: usize, c: usize| {
-                    let input = (plane * each + c).wrapping_sub(first(o));
-                    if c < each && input < inputs { layer.weights[(o * inputs + input) * taps + t] } else { 0 }
-                };
-                let cell = |o: usize| std::array::from_fn(|c| weight(o, c));
-                let weights: Vec<[i16; 4]> = outputs.clone().map(cell).collect();
+                for (cell, (first, row)) in weights.iter_mut().zip(&rows) {
+                    for (c, w) in cell[..each].iter_mut().enumerate() {
+                        let input = (plane * each + c).wrapping_sub(*first);
+                        *w = if input < inputs { row[input * taps + t] } else { 0 };
+                    }
+                }
                 if weights.iter().all(|w| *w == [0; 4]) {
                     continue;
                 }
                 let pixel = place.lead as isize + dy * place.pitch as isize + dx;
-                let offset = (plane * place.plane + pixel as usize) as u32;
-                let mut add = |weights| {
-                    cells.offsets.push(offset);
-                    cells.weights.push(weights);
-                };
+                cells.offsets.push((plane * place.plane + pixel as usize) as u32);
                 if narrow && weights.iter().any(|w| w[..2] == LEAST || w[2..] == LEAST) {
-                    add(weights.iter().map(|w| w.map(|w| w / 2)).collect());
-                    add(weights.iter().map(|w| w.map(|w| w - w / 2)).collect());
+                    cells.weights.extend(weights.iter().map(|w| w.map(|w| w / 2)));
+                    cells.offsets.extend(cells.offsets.last().copied());
+                    cells.weights.extend(weights.iter().map(|w| w.map(|w| w - w / 2)));
                 } else {
-                    add(weights);
+                    cells.weights.extend(&weights);
                 }
             }
         }
         cells
+    }
+
+    /// The weights that outputs have for each cell.
+    pub fn weights(&self) -> impl Iterator<Item = &[[i16; 4]]> {
+        self.weights.chunks_exact(self.outputs)
     }
 }

@@ -13,7 +13,7 @@ use super::sums::{Block, Layer, Lists};
 const MOST: usize = 16;
 
 /// Layers of fewer weights stay dense: these come from a cache as fast as they are multiplied. Measured.
-const LARGE: usize = 1 << 20;
+const LARGE: usize = 1 << 19;
 
 /// The weights that there are, the first of them zero.
 pub(super) type Codebook = [i8; MOST];
@@ -45,7 +45,7 @@ pub(super) fn arrange(cells: &Cells, codebook: &Codebook, lanes: usize, arranged
     let index = |w: i16| codebook.iter().position(|&code| i16::from(code) == w).expect("the codebook has all weights");
     let mut indices = [0u8; 256];
     codebook.iter().for_each(|&code| indices[usize::from(code as u8)] = index(code.into()) as u8);
-    for of_cell in &cells.weights {
+    for of_cell in cells.weights() {
         let indices_of =
             |output: usize| of_cell.get(output).map_or([0; 4], |w| w.map(|w| indices[usize::from(w as u8)]));
         for pair in 0..VECTORS / 2 {

@@ -211,7 +211,7 @@ impl Sums {
     ) {
         let (list, weights) = (self.lists.len(), arranged.len());
         self.lists.extend(&cells.offsets);
-        for of_cell in &cells.weights {
+        for of_cell in cells.weights() {
             for r in 0..rows {
                 let cell = (self.loops.arrange)(of_cell.get(r).copied().unwrap_or_default());
                 arranged.extend(&cell[..self.loops.words]);
@@ -225,7 +225,7 @@ impl Sums {
         let weights = arranged.len();
         let lists = std::array::from_fn(|r| {
             let start = self.lists.len();
-            for (offset, of_cell) in cells.offsets.iter().zip(&cells.weights) {
+            for (offset, of_cell) in cells.offsets.iter().zip(cells.weights()) {
                 let Some(&cell) = of_cell.get(r).filter(|w| **w != [0; 4]) else { continue };
                 self.lists.push(*offset);
                 arranged.extend(&(self.loops.arrange)(cell)[..self.loops.words]);
@@ -262,7 +262,7 @@ impl Sums {
             let cells = Cells::new(layer, first..first + count, self.loops.narrow);
             let (list, weights) = (self.lists.len(), arranged.len());
             self.lists.extend(&cells.offsets);
-            for of_cell in &cells.weights {
+            for of_cell in cells.weights() {
                 for lanes in (0..rows).map(|v| v * lanes..(v + 1) * lanes) {
                     let cells = lanes.map(|o| (self.loops.arrange)(of_cell.get(o).copied().unwrap_or_default()));
                     let cells: Vec<[u32; 2]> = cells.collect();
