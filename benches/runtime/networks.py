@@ -3,6 +3,7 @@ the images that they are calibrated, compared and timed with.
 
 `vgg16-fc` is fc6 to fc8 of VGG-16 (25088-4096-4096-1000), weights drawn by seed, 95% of them zero, behind a 1x1
 convolution that makes 512 channels of a 7x7 image: a thousandth of the arithmetic, and so it takes images as others do.
+`vgg16-fc-dense` is the same with all weights; its compressed form has 4-bit weights.
 """
 
 import functools
@@ -102,16 +103,18 @@ class Network:
     def make(self, models):
         """Writes the float `.syn`, the ONNX model and the images, and says which classes the images have."""
         needed = max(self.compared, *self.batches)
-        if self.name == "vgg16-fc":
+        if self.side == 7:
             self.train = images.shrink(self.train, self.side, CALIBRATION, self.file("train"))
             self.val = images.shrink(self.val, self.side, needed, self.file("val"))
             prototxt, weights, dense = self.file("net.prototxt"), self.file("net.caffemodel"), self.file("dense.syn")
             if not self.float_syn.exists():
                 prototxt.write_text(vgg16_fc())
                 run(RELEASE / "examples/make_caffemodel", prototxt, weights, "--seed", 1)
-                run(SYNAPRESS, "encode", prototxt, weights, *PREPROCESS, "-o", dense)
-                prune = ["prune", dense, "--sparsity", 0.95, "--spread", "layer", "--exclude", "features"]
-                run(SYNAPRESS, *prune, "-o", self.float_syn)
+                whole = self.name == "vgg16-fc-dense"
+                run(SYNAPRESS, "encode", prototxt, weights, *PREPROCESS, "-o", self.float_syn if whole else dense)
+                if not whole:
+                    prune = ["prune", dense, "--sparsity", 0.95, "--spread", "layer", "--exclude", "features"]
+                    run(SYNAPRESS, *prune, "-o", self.float_syn)
         elif not self.float_syn.exists():
             source = models / {"googlenet": "bvlc_googlenet"}.get(self.name, self.name)
             weights = source / f"{source.name}.caffemodel"
@@ -125,17 +128,20 @@ class Network:
         pictures.astype("<f4").tofile(self.raw)
         return labels
 
-    def quantized(self, source, name):
+    def quantized(self, source, name, fc_bits=8):
         out = self.file(name)
         if not out.exists():
-            bits = ["--conv-bits", 8, "--fc-bits", 8, "--output-bits", 8]
+            bits = ["--conv-bits", 8, "--fc-bits", fc_bits, "--output-bits", 8]
             run(SYNAPRESS, "quantize", source, "--data", self.train, "--limit", 64, *bits, "-o", out)
         return out
 
     def compressed(self):
-        """8-bit weights and outputs, pruned: fc layers grouped to 5 bits, others in groups of 1x4 input channels."""
+        """8-bit weights and outputs, pruned: fc layers grouped to 5 bits, others in groups of 1x4 input channels. Dense
+        fc layers have 4-bit weights."""
         if self.given:
             return self.given
+        if self.name == "vgg16-fc-dense":
+            return self.quantized(self.float_syn, "compressed.syn", 4)
         between = self.file("between.syn")
         if between.exists():
             return self.quantized(between, "compressed.syn")

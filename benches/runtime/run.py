@@ -1,14 +1,14 @@
 """Synapress and its peers on the same networks, images and threads, in one go:
 
     python3 benches/runtime/run.py MODELS TRAIN VAL [--quick] [--networks NAME,...] [--peers NAME,...] [--rounds N]
-                                   [--compressed NETWORK=FILE.syn]... [--folder FOLDER]
+                                   [--compressed NETWORK=FILE.syn]... [--folder FOLDER] [--results FILE.csv]
 
 MODELS holds the folders `bvlc_googlenet` and `squeezenet_v1.1`; TRAIN and VAL are lists of images, to calibrate with and to
 compare top-1 on. Peers are Python packages (`pip install onnx onnxruntime openvino nncf ncnn pnnx tract pillow`; the first,
 ONNX, and Pillow are needed in any case) and a crate that cargo fetches; what is not there is named and skipped. FOLDER
 keeps the models between runs, a temporary one is used otherwise. Every figure comes from a process of its own; rounds
 go over all peers in turn. Prints medians over rounds and ratios to compressed Synapress, and writes the raw figures to
-`benches/runtime/results.csv`. `--quick`: one round of batch 1, nothing written.
+`benches/runtime/results.csv` or another file. `--quick`: one round of batch 1, nothing written.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from peers import Skip
 
 HERE = Path(__file__).parent
 PEERS = ["synapress", "onnx_runtime", "openvino_cpu", "ncnn_cpu", "tract_cpu", "rten"]
-SIDES = {"googlenet": 224, "squeezenet_v1.1": 227, "vgg16-fc": 7}
+SIDES = {"googlenet": 224, "squeezenet_v1.1": 227, "vgg16-fc": 7, "vgg16-fc-dense": 7}
 SECONDS = {1: 1.0, 16: 2.0}
 
 
@@ -40,6 +40,7 @@ def options():
     parser.add_argument("--peers", default=",".join(PEERS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--compressed", action="append", default=[])
+    parser.add_argument("--results", type=lambda text: Path(text).resolve(), default=HERE / "results.csv")
     parser.add_argument("--folder", type=lambda text: Path(text).resolve())
     return parser.parse_args()
 
@@ -105,7 +106,7 @@ def prepare(network, peers, models):
             wanted = wanted or found
             same = sum(a == b for a, b in zip(found, wanted))
             right = sum(a == b for a, b in zip(found, labels))
-            top = "" if network.name == "vgg16-fc" else f", {right} right"
+            top = "" if network.side == 7 else f", {right} right"
             if 2 * same < len(found) and peer.NAME != "synapress":
                 print(f"skipped: {title} (wrong: top-1 of {same} of {len(found)} images as the first row)", flush=True)
                 continue
@@ -132,7 +133,7 @@ def main():
             sys.exit(f"--networks {name}: there are {', '.join(SIDES)}")
         network = networks.Network(name, SIDES[name], folder, chosen.train, chosen.val, compared, batches, given.get(name))
         contenders += [(network, *ready) for ready in prepare(network, peers, chosen.models)]
-    results = None if chosen.quick else table.Results(HERE / "results.csv")
+    results = None if chosen.quick else table.Results(chosen.results)
     rows, skipped = [], set()
     for round_ in range(rounds):
         for batch, threads in [(b, t) for b in batches for t in (1, 2)]:
