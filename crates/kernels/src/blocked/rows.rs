@@ -29,11 +29,17 @@ struct Entry {
 /// come at 4 to 16 a cycle.
 const FEW: usize = 8;
 
+/// The same where weights can be read as indices, of which more come in a cycle.
+const FEWER: usize = 24;
+
 impl Rows {
-    /// Arranges a layer of a single position; `None` if rows would not be quicker, or weights have over 8 bits.
-    pub fn new(layer: &Layer<'_>) -> Option<Self> {
+    /// Arranges a layer of a single position; `None` if rows would not be quicker than dense weights or, with
+    /// `indexed`, than [indices](super::codebook), or weights have over 8 bits.
+    pub fn new(layer: &Layer<'_>, indexed: bool) -> Option<Self> {
         let kept = layer.weights.iter().filter(|&&w| w != 0).count();
-        if kept * FEW > layer.weights.len() || layer.weights.iter().any(|&w| i8::try_from(w).is_err()) {
+        if kept * if indexed { FEWER } else { FEW } > layer.weights.len()
+            || layer.weights.iter().any(|&w| i8::try_from(w).is_err())
+        {
             return None;
         }
         let (place, taps) = (&layer.input, layer.taps.len());

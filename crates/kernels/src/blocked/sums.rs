@@ -118,9 +118,9 @@ impl Sums {
             return None;
         }
         let one = layer.output.size == [1, 1];
-        let rows = one.then(|| Rows::new(layer)).flatten();
-        let indices = bytes && one && rows.is_none() && may_index && loops.indexed.is_some();
+        let indices = bytes && one && may_index && loops.indexed.is_some();
         let codebook = indices.then(|| codebook::codebook(layer, loops.narrow)).flatten();
+        let rows = one.then(|| Rows::new(layer, codebook.is_some())).flatten();
         let finish = finish.prepared(layer, if rows.is_some() { 0 } else { loops.less })?;
         let mut sums = Self {
             loops,
