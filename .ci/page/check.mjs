@@ -83,7 +83,7 @@ const plain = await host();
 /** Opens the page of a host, and waits for its networks. */
 async function open(url) {
   await browser.send("Page.navigate", { url });
-  await browser.until(`location.href === ${JSON.stringify(url)} && document.documentElement.dataset.ready !== undefined`, 60);
+  await browser.until(`location.href === ${JSON.stringify(url)} && document.documentElement.dataset.ready !== undefined`, 120);
 }
 
 try {
@@ -135,6 +135,17 @@ try {
   const wide = await browser.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
   assert(wide <= 0, `on a phone the page is ${wide} pixels too wide`);
   await browser.evaluate(`document.querySelectorAll("details").forEach((d) => (d.open = true))`);
+
+  // Cards: accuracy is on those of networks that it is known of, and nowhere else.
+  const { models } = await browser.evaluate(`fetch("models.json").then((answer) => answer.json())`);
+  const cards = await browser.evaluate(`[...document.querySelectorAll(".model dl")].map((list) => list.innerText)`);
+  models.forEach(({ name, accuracy }, at) => {
+    const figures = accuracy ? [accuracy.top1, ...accuracy.top1_interval, accuracy.top5, ...accuracy.loss_of_top1.interval] : [];
+    const missing = figures.map((figure) => figure.toFixed(2).replace("-", "−")).filter((figure) => !cards[at].includes(figure));
+    assert(missing.length === 0, `the card of ${name} lacks ${missing.join(", ")}`);
+    assert(cards[at].includes("Top-1") === Boolean(accuracy), `the card of ${name} speaks of accuracy`);
+  });
+  assert(models.some(({ accuracy }) => accuracy) || models.length === 1, "of no network accuracy is known");
   await browser.picture(`${pictures}/card.png`, 1280, 900, "light");
 
   // The camera: what is on the canvas while its frame does not change.

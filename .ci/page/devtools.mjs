@@ -8,20 +8,32 @@ export class Browser {
   #waiting = new Map();
   #session;
   #rest = "";
+  #said = "";
+  #ended;
   /** Everything that a page asked for, and what it complained about. */
   requests = [];
   complaints = [];
 
   constructor(program, flags) {
-    const base = ["--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu"];
-    this.#process = spawn(program, [...base, ...flags], { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
+    // Containers have little shared memory, and no page of ours needs what Chromium asks its makers for.
+    const base = [
+      "--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu", "--disable-dev-shm-usage",
+      "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    ];
+    this.#process = spawn(program, [...base, ...flags], { stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"] });
+    this.#process.stderr.setEncoding("utf8").on("data", (text) => (this.#said = (this.#said + text).slice(-2000)));
     this.#process.stdio[4].setEncoding("utf8").on("data", (text) => {
       const messages = (this.#rest + text).split("\0");
       this.#rest = messages.pop();
       for (const message of messages) this.#take(JSON.parse(message));
     });
-    const over = () => this.#waiting.forEach(({ failed }) => failed(new Error(`${program} ended`)));
-    this.#process.on("exit", over).on("error", over);
+    const over = (what) => {
+      this.#ended ??= `${program} ended (${what?.message ?? what}): ${this.#said}`;
+      this.#waiting.forEach(({ failed }) => failed(new Error(this.#ended)));
+      this.#waiting.clear();
+    };
+    this.#process.on("close", over).on("error", over);
+    this.#process.stdio[3].on("error", over);
   }
 
   #take({ id, result, error, method, params }) {
@@ -39,6 +51,7 @@ export class Browser {
     const id = this.#next++;
     const message = { id, method, params, ...(this.#session && { sessionId: this.#session }) };
     return new Promise((done, failed) => {
+      if (this.#ended) return failed(new Error(this.#ended));
       this.#waiting.set(id, { done, failed });
       this.#process.stdio[3].write(`${JSON.stringify(message)}\0`);
     });
@@ -61,8 +74,9 @@ export class Browser {
   }
 
   /** Waits until an expression is true. */
-  async until(expression, seconds = 30) {
-    for (let tries = 0; tries < 20 * seconds; tries++) {
+  async until(expression, seconds = 60) {
+    const end = Date.now() + 1000 * seconds;
+    while (Date.now() < end) {
       if (await this.evaluate(expression)) return;
       await new Promise((done) => setTimeout(done, 50));
     }
@@ -78,10 +92,14 @@ export class Browser {
     writeFileSync(path, Buffer.from(data, "base64"));
   }
 
+  /** Ends the browser, in the end by force. */
   async close() {
-    const gone = new Promise((done) => this.#process.on("exit", done));
+    if (this.#ended) return;
+    const gone = new Promise((done) => this.#process.on("close", done));
     this.#session = undefined;
     this.send("Browser.close").catch(() => {});
+    const patience = setTimeout(() => this.#process.kill("SIGKILL"), 10_000);
     await gone;
+    clearTimeout(patience);
   }
 }

@@ -114,10 +114,26 @@ function card(list, model) {
     ["Sparsity", `${(100 * model.sparsity).toFixed(1)}% zero`],
     ["Bits", `weights ${bits(model.weight_bits)}, layer outputs ${bits(model.output_bits)}`],
     ["Stored", `${model.bits_per_weight.toFixed(2)} bits a weight`],
+    ...accuracy(model.accuracy),
     ["Input", `${width} × ${height}, ${channels === 1 ? "grey" : "colour"}`],
     ["Classes", model.classes.toLocaleString("en")],
   ];
   for (const [term, figure] of rows) list.append(element("dt", term), element("dd", figure));
+}
+
+/** Rows on accuracy, with 95% intervals; none where it is not known. */
+function accuracy(known) {
+  if (!known) return [];
+  const figure = (value) => value.toFixed(2).replace("-", "−");
+  const between = (interval) => (interval ? ` (${figure(interval[0])} to ${figure(interval[1])})` : "");
+  const images = `${known.images.toLocaleString("en")} images`;
+  const rows = [
+    ["Top-1", `${figure(known.top1)}%${between(known.top1_interval)} of ${images}`],
+    ["Top-5", `${figure(known.top5)}%${between(known.top5_interval)}`],
+  ];
+  const loss = known.loss_of_top1;
+  if (loss) rows.push(["Lost", `${figure(loss.points)} points of top-1${between(loss.interval)} against floats`]);
+  return rows;
 }
 
 function size(bytes) {

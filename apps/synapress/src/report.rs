@@ -1,14 +1,35 @@
-//! The report of a compression, beside its output: figures as JSON, and the page.
+//! The report of a compression, beside its output: figures as JSON, and the page; and what is read of it again.
 
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
 use synapress_compress::pipeline::write;
 use synapress_compress::report::Report;
+use synapress_model::Net;
 use synapress_page::page;
 
 use crate::memory;
 use crate::model::Target;
+use crate::output::say;
+
+/// The report that lies beside a file, FILE.json beside FILE.syn; `None` where there is none, and with a note where it is
+/// of another file.
+///
+/// # Errors
+/// When what lies there is no report.
+pub fn beside(path: &Path, net: &Net, bytes: usize) -> Result<Option<Report>> {
+    let json = path.with_extension("json");
+    if !json.exists() {
+        return Ok(None);
+    }
+    let report = Report::read(&json)?;
+    if report.is_of(net, bytes) {
+        return Ok(Some(report));
+    }
+    say(&format!("note: {} is of another file than {}; it is left out", json.display(), path.display()));
+    Ok(None)
+}
 
 /// What a job takes, from its start on.
 pub struct Watch {

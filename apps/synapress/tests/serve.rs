@@ -127,6 +127,51 @@ fn what_is_served_is_what_is_exported() {
     folder.fails(1, &words("serve tiny.syn --runtime runtime.wasm --export site"), &["site", "holds something"]);
 }
 
+/// The card of `c.syn` on the page with these options, and what is noted.
+fn card(folder: &Folder, options: &str) -> (Value, String) {
+    let _ = fs::remove_dir_all(folder.path("site"));
+    let output = folder.run(&words(&format!("serve c.syn --runtime runtime.wasm --export site {options}")));
+    let (out, err) = common::texts(&output);
+    assert!(output.status.success(), "{out}\n{err}");
+    let models: Value = serde_json::from_slice(&folder.read("site/models.json")).unwrap();
+    (models["models"][0].clone(), err)
+}
+
+#[test]
+fn a_card_has_the_accuracy_of_the_report_beside_the_very_file() {
+    let folder = folder();
+    folder.ok(&words("compress float.syn --ratio 4 --data train.txt --val val.txt --fit-images 20 -o c.syn"));
+    let report: Value = serde_json::from_slice(&folder.read("c.json")).unwrap();
+    let row = report["rows"].as_array().unwrap().last().unwrap();
+    let (known, notes) = card(&folder, "");
+    assert_eq!((&known["accuracy"]["images"], notes.as_str()), (&30.into(), ""));
+    for key in ["top1", "top1_interval", "top5", "top5_interval", "loss_of_top1"] {
+        assert!(!row[key].is_null());
+        assert_eq!(known["accuracy"][key], row[key], "{key}");
+    }
+    // Of images that are prepared in another way nobody knows.
+    assert_eq!(card(&folder, "--mean 128").0, known);
+    let (other, notes) = card(&folder, "--mean 100");
+    assert!(other.get("accuracy").is_none() && notes.is_empty(), "{notes}");
+
+    let quantized = fs::copy(folder.path("tiny.syn"), folder.path("c.syn")).unwrap();
+    let (other, notes) = card(&folder, "");
+    assert!(other.get("accuracy").is_none() && notes.contains("of another file than c.syn"), "{notes}");
+    // As many bytes are not enough.
+    let size = |r: &Value| r["rows"].as_array().unwrap().last().unwrap()["size_bytes"].as_u64().unwrap();
+    let text = String::from_utf8(folder.read("c.json")).unwrap();
+    folder.write("c.json", text.replace(&size(&report).to_string(), &quantized.to_string()));
+    let (other, notes) = card(&folder, "");
+    assert!(other.get("accuracy").is_none() && notes.contains("of another file than c.syn"), "{notes}");
+    for bad in ["", "[]", "{\"rows\": 3}"] {
+        folder.write("c.json", bad);
+        let (other, notes) = card(&folder, "");
+        assert!(other.get("accuracy").is_none() && notes.contains("c.json"), "{notes}");
+    }
+    fs::remove_file(folder.path("c.json")).unwrap();
+    assert_eq!(card(&folder, "").1, "");
+}
+
 #[test]
 fn requests_that_are_none_of_a_browser_are_refused() {
     let folder = folder();

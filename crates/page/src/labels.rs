@@ -59,7 +59,7 @@ fn overlap(a: &Rect, b: &Rect) -> f64 {
 
 /// About how wide a text is, in the sans serif of drawings at 11 pixels.
 pub fn width(text: &str) -> f64 {
-    6.2 * text.chars().count() as f64
+    text.chars().map(|c| if c.is_uppercase() { 8.0 } else { 6.2 }).sum()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use synapress_page::{Compared, Comparison, comparison, page};
 use super::{Run, usage};
 use crate::model::Target;
 use crate::output::{Output, print, say};
+use crate::report::beside;
 
 /// Write a page about a .syn, or one that compares several
 ///
@@ -66,15 +67,12 @@ fn report(path: &Path) -> Result<Report> {
     let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
     let net = code::decode(&bytes, &code::Limits::default()).map_err(|e| e.in_file(path))?;
     let of_file = Report::of_file(&net, &bytes).map_err(|e| e.in_file(path))?;
-    let beside = path.with_extension("json");
-    if !beside.exists() {
-        say(&format!("note: {} is not there, so that the page has what the file tells", beside.display()));
-        return Ok(of_file);
+    let json = path.with_extension("json");
+    if !json.exists() {
+        say(&format!("note: {} is not there, so that the page has what the file tells", json.display()));
     }
-    let report = Report::read(&beside)?;
-    if !report.is_of(&net, bytes.len()) {
-        say(&format!("note: {} is of another file than {}; it is left out", beside.display(), path.display()));
-        return Ok(of_file);
-    }
-    Ok(report.or(of_file))
+    Ok(match beside(path, &net, bytes.len())? {
+        Some(report) => report.or(of_file),
+        None => of_file,
+    })
 }

@@ -61,8 +61,9 @@ pub fn panel(mut points: Vec<Point<'_>>, axis: Axis) -> Option<Markup> {
                 }
                 text.end x=(c(SIZE[0] - MARGIN[2])) y=(c(SIZE[1] - 4.0)) { (unit) }
                 (trail(points, &x, &y))
+                @for (point, spot) in named.iter().zip(&spots) { (leader(point, spot, &x, &y)) }
                 @for point in points { (mark(point, &x, &y)) }
-                @for (point, spot) in named.iter().zip(&spots) { (label(point, spot, &x, &y)) }
+                @for (point, spot) in named.iter().zip(&spots) { (label(point, spot)) }
             }
         }
     })
@@ -131,7 +132,8 @@ fn spots(named: &[&Point<'_>], x: &Scale, y: &Scale) -> Vec<Spot> {
     let places: Vec<(f64, f64, f64)> =
         named.iter().map(|p| (x.at(p.x.1) + p.aside, y.at(p.loss), labels::width(&shown(p)))).collect();
     let line = y.at(0.0);
-    let mut obstacles = vec![[SIZE[0] - MARGIN[2] - 30.0, line - 14.0, SIZE[0] - MARGIN[2], line]];
+    let right = SIZE[0] - MARGIN[2];
+    let mut obstacles = vec![[right - 30.0, line - 14.0, right, line], [MARGIN[0], line - 1.0, right, line + 1.0]];
     obstacles.extend(named.iter().filter_map(|p| {
         let ([low, high], _) = p.interval.as_ref()?;
         let place = x.at(p.x.1) + p.aside;
@@ -150,17 +152,21 @@ fn shown(point: &Point<'_>) -> String {
     }
 }
 
-fn label(point: &Point<'_>, spot: &Spot, x: &Scale, y: &Scale) -> Markup {
+/// A line from a point to its name, where this stands far from it.
+fn leader(point: &Point<'_>, spot: &Spot, x: &Scale, y: &Scale) -> Markup {
     let (cx, cy) = (x.at(point.x.1) + point.aside, y.at(point.loss));
     let far = (spot.y - 4.0 - cy).abs() > 7.0 || (spot.x - cx).abs() > 12.0;
+    html! { @if far { line.leader x1=(c(cx)) y1=(c(cy)) x2=(c(spot.x)) y2=(c(spot.y - 4.0)) {} } }
+}
+
+fn label(point: &Point<'_>, spot: &Spot) -> Markup {
     let class = match (point.of == Of::Last, spot.end) {
-        (true, true) => "ink end",
-        (true, false) => "ink",
-        (false, true) => "end",
-        (false, false) => "",
+        (true, true) => "label ink end",
+        (true, false) => "label ink",
+        (false, true) => "label end",
+        (false, false) => "label",
     };
     html! {
-        @if far { line.leader x1=(c(cx)) y1=(c(cy)) x2=(c(spot.x)) y2=(c(spot.y - 4.0)) {} }
         text class=(class) x=(c(spot.x)) y=(c(spot.y)) data-text=[point.label_at] { (shown(point)) }
     }
 }
