@@ -13,7 +13,7 @@ use synapress_images::Image;
 use synapress_model::{Net, Preprocess};
 
 use crate::commands::usage;
-use crate::images::{Preparation, Selection, preprocess_of};
+use crate::images::{Preparation, Selection, preprocess_of, what};
 use crate::interrupt::Interrupt;
 use crate::model::{Source, Target};
 use crate::output::{Progress, bytes, table};
@@ -22,11 +22,11 @@ use crate::training::Training;
 /// Images to work with.
 #[derive(Args, Clone, Debug)]
 pub struct Material {
-    /// Images to calibrate and retrain with: a list file, a folder of class folders, or a .tar of them
-    #[arg(long, value_name = "LIST")]
+    /// Images to calibrate and retrain with
+    #[arg(long, value_name = "LIST", long_help = what("Images to calibrate and retrain with"))]
     pub data: Option<PathBuf>,
     /// Images to evaluate on, before and after
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, value_name = "LIST", long_help = what("Images to evaluate on, before and after"))]
     pub val: Option<PathBuf>,
     #[command(flatten)]
     pub preparation: Preparation,

@@ -107,6 +107,9 @@ pub struct Training {
     /// Shift training images at random by up to N pixels
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub shift: u32,
+    /// Blank a square of N pixels a side at a random place of each training image; 16 is usual for images of 32x32
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub cutout: u32,
 }
 
 impl Training {
@@ -194,7 +197,7 @@ impl Training {
     /// How training images vary.
     pub fn augment(&self) -> Augment {
         let base = if self.strong { Augment::strong() } else { Augment::default() };
-        Augment { flip: !self.no_flip, position: !self.no_random_crop, shift: self.shift, ..base }
+        Augment { flip: !self.no_flip, position: !self.no_random_crop, shift: self.shift, cutout: self.cutout, ..base }
     }
 }
 
