@@ -9,6 +9,7 @@ use serde_json::Value;
 use synapress_compress::data::{Augment, Dataset};
 use synapress_compress::evaluate::{Evaluation, Paired, compare};
 use synapress_compress::pipeline::{Error, Event, Job, Work, fingerprint};
+use synapress_compress::report::Report;
 use synapress_images::Image;
 use synapress_model::{Net, Preprocess};
 
@@ -185,6 +186,24 @@ impl Bench {
             std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
         }
         Ok(Done::new(&net, target, size, json, text))
+    }
+
+    /// A report of a network that was made here and written to a place: what the file tells, and how it was made.
+    /// `settings` and `seed` are those of the job.
+    pub fn report(&self, target: &Target, net: &Net, settings: &str, seed: u64) -> Result<Report> {
+        let place = || target.path.display().to_string();
+        let bytes = std::fs::read(&target.path).with_context(place)?;
+        let source = |set: &Option<Dataset>| set.as_ref().map(|d| d.source().to_owned());
+        let len = |set: &Option<Dataset>| set.as_ref().map_or(0, Dataset::len);
+        let mut report = Report::of_file(net, &bytes).with_context(place)?;
+        (report.calibration_images, report.images) = (len(&self.calibration), len(&self.validation));
+        if let Some(making) = &mut report.making {
+            making.version = Some(env!("CARGO_PKG_VERSION").to_owned());
+            (making.settings, making.seed) = (Some(settings.to_owned()), Some(seed));
+            (making.calibration, making.evaluation) = (source(&self.calibration), source(&self.validation));
+            making.threads = Some(std::thread::available_parallelism().map_or(1, usize::from));
+        }
+        Ok(report)
     }
 
     /// All that a result depends on, as text.
