@@ -15,7 +15,7 @@ mod video;
 
 pub use caffe::{CLASSIFIER, caffemodel, prototxt};
 pub use code::{decode_syn, roundtrip_syn, tiles_syn};
-pub use data::{dataset, image, recipe};
+pub use data::{dataset, image, recipe, records};
 pub use onnx::onnx_model;
 pub use report::report;
 pub use video::video;
@@ -33,6 +33,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("onnx_model", onnx_model),
     ("image", image),
     ("dataset", dataset),
+    ("records", records),
     ("recipe", recipe),
     ("video", video),
     ("report", report),

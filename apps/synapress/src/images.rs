@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use synapress_compress::data::{Bad, Dataset, PreprocessTable, read_labels};
+use synapress_compress::data::{Bad, Dataset, PreprocessTable, formats, read_labels};
 pub use synapress_console::classify::read;
 pub use synapress_console::preprocess_of;
 use synapress_images::check_shape;
@@ -14,6 +14,11 @@ use synapress_model::Net;
 
 use crate::commands::usage;
 use crate::output::note;
+
+/// What an option names that takes labelled images, for its help.
+pub fn what(images: &str) -> String {
+    format!("{images}: {}", formats())
+}
 
 /// A length in pixels, or `none`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,11 +9,12 @@ use serde_json::Value;
 use synapress_compress::data::{Augment, Dataset};
 use synapress_compress::evaluate::{Evaluation, Paired, compare};
 use synapress_compress::pipeline::{Error, Event, Job, Work, fingerprint};
+use synapress_compress::report::Report;
 use synapress_images::Image;
 use synapress_model::{Net, Preprocess};
 
 use crate::commands::usage;
-use crate::images::{Preparation, Selection, preprocess_of};
+use crate::images::{Preparation, Selection, preprocess_of, what};
 use crate::interrupt::Interrupt;
 use crate::model::{Source, Target};
 use crate::output::{Progress, bytes, table};
@@ -22,11 +23,11 @@ use crate::training::Training;
 /// Images to work with.
 #[derive(Args, Clone, Debug)]
 pub struct Material {
-    /// Images to calibrate and retrain with: a list file, a folder of class folders, or a .tar of them
-    #[arg(long, value_name = "LIST")]
+    /// Images to calibrate and retrain with
+    #[arg(long, value_name = "LIST", long_help = what("Images to calibrate and retrain with"))]
     pub data: Option<PathBuf>,
     /// Images to evaluate on, before and after
-    #[arg(long, value_name = "LIST")]
+    #[arg(long, value_name = "LIST", long_help = what("Images to evaluate on, before and after"))]
     pub val: Option<PathBuf>,
     #[command(flatten)]
     pub preparation: Preparation,
@@ -185,6 +186,24 @@ impl Bench {
             std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
         }
         Ok(Done::new(&net, target, size, json, text))
+    }
+
+    /// A report of a network that was made here and written to a place: what the file tells, and how it was made.
+    /// `settings` and `seed` are those of the job.
+    pub fn report(&self, target: &Target, net: &Net, settings: &str, seed: u64) -> Result<Report> {
+        let place = || target.path.display().to_string();
+        let bytes = std::fs::read(&target.path).with_context(place)?;
+        let source = |set: &Option<Dataset>| set.as_ref().map(|d| d.source().to_owned());
+        let len = |set: &Option<Dataset>| set.as_ref().map_or(0, Dataset::len);
+        let mut report = Report::of_file(net, &bytes).with_context(place)?;
+        (report.calibration_images, report.images) = (len(&self.calibration), len(&self.validation));
+        if let Some(making) = &mut report.making {
+            making.version = Some(env!("CARGO_PKG_VERSION").to_owned());
+            (making.settings, making.seed) = (Some(settings.to_owned()), Some(seed));
+            (making.calibration, making.evaluation) = (source(&self.calibration), source(&self.validation));
+            making.threads = Some(std::thread::available_parallelism().map_or(1, usize::from));
+        }
+        Ok(report)
     }
 
     /// All that a result depends on, as text.

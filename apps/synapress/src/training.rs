@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use synapress_compress::blocks;
 use synapress_compress::data::Augment;
 use synapress_compress::recipe::Retrain;
 use synapress_compress::train::{Options, Policy};
@@ -107,6 +106,9 @@ pub struct Training {
     /// Shift training images at random by up to N pixels
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub shift: u32,
+    /// Blank a square of N pixels a side at a random place of each training image; 16 is usual for images of 32x32
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub cutout: u32,
 }
 
 impl Training {
@@ -145,6 +147,11 @@ impl Training {
             return Err(usage("--label-smoothing is a share from 0 to below 1"));
         }
         Ok(options)
+    }
+
+    /// Steps between evaluations, if the solver says it.
+    pub fn test_interval(&self) -> Result<Option<usize>> {
+        Ok(self.solver.as_deref().map(Solver::read).transpose()?.and_then(|s| s.test_interval))
     }
 
     /// The same for a retraining, from soft labels or from true ones.
@@ -194,7 +201,7 @@ impl Training {
     /// How training images vary.
     pub fn augment(&self) -> Augment {
         let base = if self.strong { Augment::strong() } else { Augment::default() };
-        Augment { flip: !self.no_flip, position: !self.no_random_crop, shift: self.shift, ..base }
+        Augment { flip: !self.no_flip, position: !self.no_random_crop, shift: self.shift, cutout: self.cutout, ..base }
     }
 }
 
@@ -228,53 +235,9 @@ fn of_solver(path: &Path, base: &Options) -> Result<Options> {
     })
 }
 
-/// Block-wise reconstruction.
-#[derive(Args, Clone, Copy, Debug, Default)]
-#[command(next_help_heading = "Block-wise reconstruction")]
-pub struct Rebuilding {
-    /// Retrain block after block, such as inception modules, to put out what the float network's block does, with so many
-    /// steps each on the images of --data; comes before --steps
-    #[arg(long = "blocks", value_name = "STEPS", requires = "data")]
-    block_steps: Option<usize>,
-    /// Learning rate of blocks at the start, relative to the size of a layer's weights
-    #[arg(long = "blocks-rate", value_name = "X", requires = "block_steps")]
-    block_rate: Option<f64>,
-    /// The most images that blocks are rebuilt from
-    #[arg(long = "blocks-images", value_name = "N", requires = "block_steps")]
-    block_images: Option<usize>,
-}
-
-impl Rebuilding {
-    /// What is given, or `None` when no steps are; `seed` is that of the order of images.
-    pub fn options(&self, seed: Option<u64>) -> Result<Option<blocks::Options>> {
-        let base = blocks::Options::default();
-        let Some(steps) = self.block_steps.filter(|&s| s > 0) else { return Ok(None) };
-        let options = blocks::Options {
-            steps,
-            learning_rate: self.block_rate.unwrap_or(base.learning_rate),
-            images: self.block_images.unwrap_or(base.images),
-            seed: seed.unwrap_or(base.seed),
-            ..base
-        };
-        match options.fault() {
-            Some(message) => Err(usage(message)),
-            None => Ok(Some(options)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn blocks_are_rebuilt_where_steps_are_given() {
-        let given = Rebuilding { block_steps: Some(7), block_rate: Some(0.1), block_images: None };
-        let options = given.options(Some(3)).unwrap().unwrap();
-        assert_eq!((options.steps, options.learning_rate, options.seed), (7, 0.1, 3));
-        assert!(Rebuilding { block_steps: Some(0), ..given }.options(None).unwrap().is_none());
-        assert!(Rebuilding { block_rate: Some(-1.0), ..given }.options(None).is_err());
-    }
 
     #[test]
     fn a_solver_goes_before_the_commands_defaults_and_behind_what_is_given() {

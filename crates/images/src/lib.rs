@@ -22,7 +22,7 @@ mod resize;
 
 #[cfg(feature = "decode")]
 pub use decode::{ENDINGS, MOST_BYTES};
-pub use draw::Draw;
+pub use draw::{Draw, Hole};
 pub use error::Unfit;
 pub use image::{Image, MOST_PIXELS};
 pub use preprocess::{MOST_SIDE, apply, check, check_shape, prepare};

@@ -86,6 +86,14 @@ pub fn prepare(
             write(pixels, 3 * shape.width, preprocess, shape, draw, out);
         }
     }
+    if let Some(hole) = &draw.hole {
+        let (rows, columns) = (hole.range(0, shape.height), hole.range(1, shape.width));
+        for plane in out.chunks_exact_mut(shape.height * shape.width) {
+            plane.chunks_exact_mut(shape.width).take(rows.end).skip(rows.start).for_each(|row| {
+                row[columns.clone()].fill(0.0);
+            });
+        }
+    }
 }
 
 /// The part of the image that becomes the input, in the image's own pixels, vertically and horizontally.

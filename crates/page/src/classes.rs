@@ -6,7 +6,7 @@ use synapress_compress::report::{ClassRow, Classes, Confusion, Report};
 use crate::figure::{At, count, figure, words};
 use crate::scale::Scale;
 use crate::svg::{c, column_axis, tick_text};
-use crate::{section as section_of, unknown, wide};
+use crate::{of_one_command, section as section_of, unknown, wide};
 
 const HEADING: &str = "What changed for single classes";
 
@@ -15,6 +15,9 @@ const MOST: usize = 20;
 
 pub fn section(at: &At, report: &Report) -> Markup {
     let Some(classes) = &report.classes else {
+        if of_one_command(report) {
+            return html! {};
+        }
         return unknown("classes", HEADING, "Which classes lost is not known from the file alone.");
     };
     let at = at.to("classes");

@@ -1,10 +1,10 @@
 //! What was achieved, at the head of the page.
 
 use maud::{Markup, html};
-use synapress_compress::report::{Effort, File, Report, Row};
+use synapress_compress::report::{Effort, File, Report, Row, Training};
 
 use crate::figure::{At, bytes, count, figure, fixed, percent, times, words};
-use crate::name_of;
+use crate::{name_of, of_one_command};
 
 /// The name, a sentence, and the figures that count.
 pub fn header(at: &At, report: &Report) -> Markup {
@@ -18,7 +18,8 @@ pub fn header(at: &At, report: &Report) -> Markup {
                 @if let Some((at, row)) = &last { (row_facts(at, report, row)) }
                 (widths(at, report))
             }
-            @if last.is_none() {
+            @if let Some(training) = &report.training { (learned(&at.to("training"), training)) }
+            @if last.is_none() && !of_one_command(report) {
                 p.unknown {
                     "Accuracy is not known from the file alone: it is in the JSON that the command "
                     code { "compress" } " writes beside it. So are the weights and the layer outputs before compression."
@@ -32,6 +33,22 @@ pub fn header(at: &At, report: &Report) -> Markup {
 pub fn last<'r>(at: &At, report: &'r Report) -> Option<(At, &'r Row)> {
     let place = report.rows.len().checked_sub(1)?;
     Some((at.to("rows").to(place), report.rows.get(place)?))
+}
+
+/// What a training came to at its last evaluation.
+fn learned(at: &At, training: &Training) -> Markup {
+    let Some((place, test)) = training.tests.iter().enumerate().next_back() else { return html! {} };
+    let at_test = at.to("tests").to(place);
+    let [low, high] = test.top1_interval;
+    html! {
+        p {
+            "After " (figure(&at_test.to("step"), test.step, count(test.step as u64))) " steps top\u{2011}1 on "
+            (figure(&at.to("test_images"), training.test_images, count(training.test_images as u64))) " images is "
+            (figure(&at_test.to("top1"), test.top1, percent(test.top1))) "%, with 95% confidence between "
+            (figure(&at_test.to("top1_interval/0"), low, percent(low))) " and "
+            (figure(&at_test.to("top1_interval/1"), high, percent(high))) "."
+        }
+    }
 }
 
 fn sentence(at: &At, report: &Report, file: &File) -> Markup {

@@ -16,9 +16,11 @@ mod layers;
 mod making;
 mod outputs;
 mod paper;
+mod rounds;
 mod scale;
 mod stages;
 mod svg;
+mod training;
 mod weights;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -33,9 +35,11 @@ const STYLE: &str = include_str!("style.css");
 pub fn page(report: &Report) -> String {
     let at = &At::default();
     let sections = [
+        training::section(at, report),
         stages::section(at, report),
         paper::section(at, report),
         curves::section(&[curves::Source { at, name: None, report }]),
+        rounds::section(at, report),
         bytes::section(at, report),
         layers::section(at, report),
         weights::section(at, report),
@@ -43,7 +47,12 @@ pub fn page(report: &Report) -> String {
         classes::section(at, report),
         making::section(at, report),
     ];
-    let title = format!("{}, compressed", name_of(report));
+    let done = match (&report.training, &report.pruning) {
+        (Some(_), _) => "trained",
+        (None, Some(_)) if report.rows.is_empty() => "pruned",
+        _ => "compressed",
+    };
+    let title = format!("{}, {done}", name_of(report));
     document(&title, &html! { (header::header(at, report)) @for section in sections { (section) } })
 }
 
@@ -89,6 +98,11 @@ fn document(title: &str, body: &Markup) -> String {
 /// What the network is called.
 fn name_of(report: &Report) -> &str {
     if report.network.is_empty() { "A network without a name" } else { &report.network }
+}
+
+/// Whether a report is of a single command, which has no stages to tell of.
+fn of_one_command(report: &Report) -> bool {
+    report.rows.is_empty() && (report.training.is_some() || report.pruning.is_some())
 }
 
 /// A section with its heading.

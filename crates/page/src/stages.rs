@@ -6,11 +6,14 @@ use synapress_compress::report::{Effort, Loss, Report, Row};
 use crate::figure::{At, bytes, count, duration, figure, fixed, optional, percent, times};
 use crate::scale::Scale;
 use crate::svg::{c, tick_text};
-use crate::{section as section_of, unknown, wide};
+use crate::{of_one_command, section as section_of, unknown, wide};
 
 const HEADING: &str = "Stage by stage";
 
 pub fn section(at: &At, report: &Report) -> Markup {
+    if of_one_command(report) {
+        return html! {};
+    }
     if report.rows.is_empty() {
         return unknown("stages", HEADING, "No accuracy was reported for this file.");
     }

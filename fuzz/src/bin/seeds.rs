@@ -59,12 +59,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     videos()?;
     put("dataset", "list", b"\0a/cat one.jpg 3\r\n\nb.png\t0\n")?;
     put("dataset", "tar", &[&b"\x01"[..], &archive()?].concat())?;
+    records()?;
     for (name, text) in BUILT_IN {
         put("recipe", name, text.as_bytes())?;
     }
     let pixels = "[preprocess]\nresize = 256\ncrop = 224\nmean = [104, 117, 123.5]\nscale = 1.0\nchannels = \"bgr\"\n";
     put("recipe", "preprocess", pixels.as_bytes())?;
     reports()
+}
+
+/// Two records of CIFAR-10, one of CIFAR-100, and three IDX images of 2x2 pixels with their labels, plain and packed.
+fn records() -> Result<(), Box<dyn Error>> {
+    let record = |labels: &[u8]| [labels, &[100; 3072]].concat();
+    put("records", "cifar10", &[&[0, 0][..], &record(&[3]), &record(&[9])].concat())?;
+    put("records", "cifar100", &[&[0, 0][..], &record(&[19, 99])].concat())?;
+    let images = [&[0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 2][..], &[50; 12]].concat();
+    let labels = [0, 0, 8, 1, 0, 0, 0, 3, 7, 0, 9];
+    for (name, kind) in [("idx", 1), ("idx-gz", 7)] {
+        put("records", name, &[&[kind, labels.len() as u8][..], &images, &labels].concat())?;
+    }
+    Ok(())
 }
 
 /// A report with something of everything.

@@ -11,8 +11,9 @@ use super::{Run, usage};
 use crate::job::{Bench, Keeping, Material};
 use crate::model::{Source, Target};
 use crate::output::Output;
+use crate::rebuilding::Rebuilding;
 use crate::report::Watch;
-use crate::training::{Rebuilding, Training};
+use crate::training::Training;
 
 /// Prune, group and quantize by a recipe or within a budget, and print the table of the paper
 ///

@@ -12,7 +12,7 @@ use synapress_model::Net;
 use synapress_run::{Executor, Keep};
 
 use super::{Run, usage};
-use crate::images::{Preparation, Selection, preprocess_of};
+use crate::images::{Preparation, Selection, preprocess_of, what};
 use crate::model::Source;
 use crate::output::{Output, Progress, note, table};
 
@@ -21,8 +21,8 @@ use crate::output::{Output, Progress, note, table};
 pub struct Eval {
     #[command(flatten)]
     source: Source,
-    /// Labelled images: a list file (`path label` a line), a folder of class folders, or a .tar of them
-    #[arg(long, value_name = "LIST")]
+    /// Labelled images
+    #[arg(long, value_name = "LIST", long_help = what("Labelled images"))]
     data: PathBuf,
     /// A second network to compare with, on the same images
     #[arg(long, value_name = "MODEL2")]

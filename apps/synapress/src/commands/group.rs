@@ -16,7 +16,8 @@ use super::{Run, usage};
 use crate::job::{Keeping, Material, Teaching, parse_layer};
 use crate::model::{Source, Target};
 use crate::output::{Output, table};
-use crate::training::{Rebuilding, Training};
+use crate::rebuilding::Rebuilding;
+use crate::training::Training;
 
 /// Where centroids start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

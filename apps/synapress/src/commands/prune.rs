@@ -5,16 +5,20 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 use clap::{ArgGroup, Args, ValueEnum};
 use serde_json::{Value, json};
+use synapress_compress::data::Dataset;
 use synapress_compress::prune::{self, search};
 use synapress_compress::recipe;
-use synapress_compress::train::Options;
+use synapress_compress::report::Rounds;
+use synapress_compress::train::{self, Options};
 use synapress_model::Net;
 
 use super::{Run, usage};
 use crate::job::{Keeping, Material, Teaching, parse_layer};
 use crate::model::{Source, Target};
 use crate::output::{Output, table, thousands};
-use crate::training::{Rebuilding, Training};
+use crate::rebuilding::Rebuilding;
+use crate::report::Watch;
+use crate::training::Training;
 
 /// How layers share the zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -100,6 +104,14 @@ pub struct Prune {
     /// Rounds over which the sparsity rises to its target (1 by default), or the most rounds of a search (3)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     rounds: Option<u16>,
+    /// Points of top-1 that all rounds may lose together on --val, else on images of --data: the round that loses more is
+    /// undone, and no other follows
+    #[arg(long, value_name = "POINTS", conflicts_with = "search")]
+    max_drop: Option<f64>,
+    /// Let zeros come back: the re-solve of each round chooses them anew, as many, in N rounds of its own. Without it a
+    /// weight that is zero stays so
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "search", requires = "data")]
+    regrow: usize,
     /// Calibration images that survivors are re-solved with; 0: no re-solve
     #[arg(long, value_name = "N", default_value_t = 256)]
     resolve_images: usize,
@@ -142,14 +154,58 @@ impl Run for Prune {
         let float = self.teaching.teacher(&bench.net)?;
         let retrain = [retrain.clone(), retrain];
         let describe = format!("prune {settings:?} {retrain:?} {:?}", self.teaching);
-        let done = bench.work(&self.target, &describe, &self.training, self.keeping, |job| {
-            let mut levels = job.prune(&bench.net, &float, &settings, &retrain)?;
-            let net = levels.pop().unwrap_or_else(|| bench.net.clone());
+        // Accuracy of a single round is told by the evaluation before and after.
+        let told = settings.rounds > 1 || settings.max_drop.is_some();
+        let judged = bench.validation.clone().or(bench.calibration.as_ref().map(spread)).filter(|_| told);
+        let (watch, mut made) = (Watch::start(&self.target), None);
+        let mut done = bench.work(&self.target, &describe, &self.training, self.keeping, |job| {
+            let mut pruned = job.prune(&bench.net, &float, &settings, &retrain, judged.as_ref())?;
+            let net = pruned.levels.pop().unwrap_or_else(|| bench.net.clone());
             let (json, text) = report(&net);
+            made = Some((net.clone(), pruned.rounds));
             Ok((net, json, text))
         })?;
+        if let Some((net, rounds)) = made {
+            done.text += &rounds_text(&rounds);
+            done.json["pruning"] = serde_json::to_value(&rounds)?;
+            let mut report = bench.report(&self.target, &net, &describe, train::Options::from(&retrain[1]).seed)?;
+            report.pruning = Some(rounds);
+            watch.write(&self.target, &mut report)?;
+        }
         self.output.answer(&done.json, || done.text)
     }
+}
+
+/// Images of --data that rounds are judged on where there are no others.
+const JUDGED: usize = 256;
+
+/// Some images, spread over a set.
+fn spread(set: &Dataset) -> Dataset {
+    let n = set.len().min(JUDGED);
+    set.select(&(0..n).map(|i| i * set.len() / n).collect::<Vec<_>>())
+}
+
+/// The table of rounds, where there are several or one was undone.
+fn rounds_text(rounds: &Rounds) -> String {
+    if rounds.rounds.len() < 2 && !rounds.rounds.iter().any(|r| r.undone) {
+        return String::new();
+    }
+    let mut out = table(&["round", "zero", "top-1 % before retraining", "after", "ratios", ""]);
+    let percent = |v: Option<f64>| v.map_or_else(String::new, |v| format!("{v:.2}"));
+    for round in &rounds.rounds {
+        let ratios = || round.layers.iter().map(|l| l.ratio);
+        let (low, high) = (ratios().fold(f64::INFINITY, f64::min), ratios().fold(0.0, f64::max));
+        out.add_row([
+            round.name.clone(),
+            format!("{:.2}%", round.sparsity),
+            percent(round.top1_before),
+            percent(round.top1),
+            if low <= high { format!("{low:.2} to {high:.2}") } else { String::new() },
+            if round.undone { "undone" } else { "" }.to_owned(),
+        ]);
+    }
+    let baseline = rounds.baseline.map_or_else(String::new, |b| format!("; before the first round {b:.2}%"));
+    format!("\n{out}\ntop-1 on {} images of {}{baseline}", rounds.images, rounds.source)
 }
 
 impl Prune {
@@ -167,7 +223,20 @@ impl Prune {
             exclude: exclude.clone(),
             pattern: self.pattern.into(),
         };
-        let resolve = recipe::Resolve { images: self.resolve_images.min(images), ..recipe::Resolve::default() };
+        let resolve = recipe::Resolve {
+            images: self.resolve_images.min(images),
+            choose: self.regrow,
+            ..recipe::Resolve::default()
+        };
+        if self.regrow > 0 && resolve.images == 0 {
+            return Err(usage("--regrow is done by the re-solve; leave --resolve-images above 0"));
+        }
+        if self.max_drop.is_some_and(|p| !(p.is_finite() && p >= 0.0)) {
+            return Err(usage("--max-drop is a number of points from 0"));
+        }
+        if self.max_drop.is_some() && self.material.val.is_none() && images == 0 {
+            return Err(usage("--max-drop needs images to measure accuracy on; give --val or --data"));
+        }
         Ok(recipe::Prune {
             sparsity: self.sparsity.map(recipe::Levels::One),
             ratio: self.ratio,
@@ -177,6 +246,7 @@ impl Prune {
             spread: self.spread.into(),
             pattern: self.pattern.into(),
             rounds: self.rounds.unwrap_or(1).into(),
+            max_drop: self.max_drop,
             resolve: (resolve.images > 0 && !self.search).then_some(resolve),
             correct: match self.correct_images.min(images) {
                 0 => None,

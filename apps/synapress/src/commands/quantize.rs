@@ -13,7 +13,8 @@ use super::Run;
 use crate::job::{Keeping, Material, Teaching};
 use crate::model::{Source, Target};
 use crate::output::{Output, table};
-use crate::training::{Rebuilding, Training};
+use crate::rebuilding::Rebuilding;
+use crate::training::Training;
 
 /// How the range of a format is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
+use synapress_compress::pipeline::Tests;
 use synapress_compress::prune;
 use synapress_compress::train::{Options, Policy};
 use synapress_import::fill;
@@ -11,11 +12,12 @@ use super::{Run, usage};
 use crate::job::{Keeping, Material, Teaching};
 use crate::model::{Source, Target};
 use crate::output::Output;
+use crate::report::Watch;
 use crate::training::Training;
 
 /// Train a network, from its fillers where it has no weights
 ///
-/// A network of which more than a hundredth of the weights are zero is pruned: its zeros stay zero. A checkpoint is
+/// Loss over the steps, and accuracy on --val, are in OUT.json and drawn in OUT.html. A network of which more than a hundredth of the weights are zero is pruned: its zeros stay zero. A checkpoint is
 /// kept beside the output; a run that was interrupted goes on from there when the same command is given again.
 #[derive(Args, Debug)]
 pub struct Train {
@@ -33,6 +35,11 @@ pub struct Train {
     /// of each batch: for few images
     #[arg(long, help_heading = "Training")]
     stored_statistics: bool,
+    /// Steps between evaluations on --val, which change nothing of the training; as the solver says, or else after each
+    /// pass over --data
+    #[arg(long, value_name = "N", help_heading = "Training", requires = "val",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    test_interval: Option<u32>,
     #[command(flatten)]
     keeping: Keeping,
     #[command(flatten)]
@@ -66,12 +73,25 @@ impl Run for Train {
         let teacher = if labels { bench.net.clone() } else { self.teaching.teacher(&bench.net)? };
         let (steps, batch) = (retrain.steps.unwrap_or(0), retrain.batch.unwrap_or(0));
         let settings = format!("train {retrain:?} {hold_zeros} {:?}", self.teaching);
-        let done = bench.work(&self.target, &settings, &self.training, self.keeping, |job| {
-            let mut net = job.retrain("train", &bench.net, &teacher, hold_zeros, None, &retrain)?;
+        let every = match self.test_interval {
+            Some(every) => every as usize,
+            None => self.training.test_interval()?.unwrap_or_else(|| images.div_ceil(batch.max(1))),
+        };
+        let tests = bench.validation.as_ref().map(|images| Tests { images, every });
+        let (watch, mut made) = (Watch::start(&self.target), None);
+        let mut done = bench.work(&self.target, &settings, &self.training, self.keeping, |job| {
+            let (mut net, training) = job.train("train", &bench.net, &teacher, hold_zeros, &retrain, tests)?;
             net.about.history.push(format!("train for {steps} steps of {batch} images"));
             let json = json!({ "steps": steps, "images": images });
+            made = Some((net.clone(), training));
             Ok((net, json, format!("trained for {steps} steps of {batch} images")))
         })?;
+        if let Some((net, training)) = made {
+            done.json["training"] = serde_json::to_value(&training)?;
+            let mut report = bench.report(&self.target, &net, &settings, Options::from(&retrain).seed)?;
+            report.training = Some(training);
+            watch.write(&self.target, &mut report)?;
+        }
         self.output.answer(&done.json, || done.text)
     }
 }

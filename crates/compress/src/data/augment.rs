@@ -1,9 +1,9 @@
-//! Random changes of training images: position, scale, shift, flip, brightness, colour. Only what is drawn; how an
+//! Random changes of training images: position, scale, shift, flip, brightness, colour, cutout. Only what is drawn; how an
 //! image is cropped and changed accordingly is [`synapress_images`].
 
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use synapress_images::{Draw, MOST_SIDE};
+use synapress_images::{Draw, Hole, MOST_SIDE};
 
 use super::error::Error;
 
@@ -29,11 +29,15 @@ pub struct Augment {
     pub brightness: f32,
     /// Multiply each channel by a factor of up to so much more or less than 1.
     pub colour: f32,
+    /// Side in pixels of a square of the network's input that holds the mean instead, its centre anywhere in the input
+    /// (Cutout: DeVries and Taylor 2017). 0: none.
+    pub cutout: u32,
 }
 
 impl Default for Augment {
     fn default() -> Self {
-        Self { position: false, scale: [1.0, 1.0], aspect: 1.0, shift: 0, flip: false, brightness: 0.0, colour: 0.0 }
+        let (brightness, colour) = (0.0, 0.0);
+        Self { position: false, scale: [1.0, 1.0], aspect: 1.0, shift: 0, flip: false, brightness, colour, cutout: 0 }
     }
 }
 
@@ -70,8 +74,8 @@ impl Augment {
         if !(0.0..=1.0).contains(&self.brightness) || !(0.0..=1.0).contains(&self.colour) {
             return wrong("brightness and colour of augmentation are from 0 to 1");
         }
-        if self.shift > MOST_SIDE {
-            return wrong("the shift of augmentation is larger than any image");
+        if self.shift > MOST_SIDE || self.cutout > MOST_SIDE {
+            return wrong("shift and cutout of augmentation are at most as large as any image");
         }
         Ok(())
     }
@@ -91,12 +95,14 @@ impl Augment {
         let mut factor = |by: f32| 1.0 + by * (2.0 * unit() as f32 - 1.0);
         let brightness = factor(self.brightness);
         let gain = [(); 3].map(|()| brightness * factor(self.colour));
+        let hole = Hole { centre: [unit(), unit()], side: self.cutout };
         Draw {
             position: self.position.then_some(position),
             scale: [scale / aspect, scale * aspect],
             shift: shift.map(|s| s as isize),
             flip: self.flip && flip,
             gain,
+            hole: (self.cutout > 0).then_some(hole),
         }
     }
 }
@@ -126,12 +132,19 @@ mod tests {
             flip: true,
             brightness: 0.2,
             colour: 0.1,
+            cutout: 3,
         };
         augment.check().unwrap();
         let draws: Vec<Draw> = (0..4000).map(|i| augment.draw(7, i)).collect();
         for shift in -2..=2 {
             let share = draws.iter().filter(|d| d.shift[0] == shift).count();
             assert!((600..1000).contains(&share), "{share} of 4000 shifts by {shift}");
+        }
+        let centres = |at: usize| draws.iter().filter_map(move |d| Some(d.hole?.centre[at]));
+        for place in 0..8 {
+            let inside = |c: &f64| (8.0 * c) as usize == place;
+            let shares = [0, 1].map(|at| centres(at).filter(inside).count());
+            assert!(shares.iter().all(|n| (400..600).contains(n)), "{shares:?} of 4000 centres in part {place}");
         }
         let flips = draws.iter().filter(|d| d.flip).count();
         assert!((1850..2150).contains(&flips));
@@ -145,6 +158,30 @@ mod tests {
         assert_ne!(draws[5], augment.draw(8, 5));
         let plain = Augment::default().draw(7, 5);
         assert_eq!(plain, Draw::NONE);
+    }
+
+    #[test]
+    fn a_hole_holds_the_mean_and_changes_nothing_else() {
+        let shape = Shape::new(3, 8, 8).unwrap();
+        let image = Image::new(8, 8, (0..192).map(|v| v as u8 + 1).collect()).unwrap();
+        let plain = Augment { shift: 1, flip: true, ..Augment::default() };
+        let cut = Augment { cutout: 4, ..plain.clone() };
+        let [mut before, mut after] = [vec![0.0; 192], vec![0.0; 192]];
+        let mut sizes = std::collections::BTreeSet::new();
+        for i in 0..200 {
+            let mut resizer = Resizer::default();
+            let base = Preprocess::default();
+            prepare(&image, &base, shape, &plain.draw(9, i), &mut resizer, &mut before);
+            prepare(&image, &base, shape, &cut.draw(9, i), &mut resizer, &mut after);
+            let hole = cut.draw(9, i).hole.unwrap();
+            let (rows, columns) = (hole.range(0, 8), hole.range(1, 8));
+            sizes.insert(rows.len() * columns.len());
+            for (at, (b, a)) in before.iter().zip(&after).enumerate() {
+                let inside = rows.contains(&(at / 8 % 8)) && columns.contains(&(at % 8));
+                assert_eq!(*a, if inside { 0.0 } else { *b }, "image {i}, value {at}");
+            }
+        }
+        assert!(sizes.contains(&16) && sizes.first() < Some(&9), "{sizes:?}");
     }
 
     #[test]
@@ -175,6 +212,7 @@ mod tests {
             Augment { brightness: -1.0, ..base.clone() },
             Augment { colour: f32::NAN, ..base.clone() },
             Augment { shift: u32::MAX, ..base.clone() },
+            Augment { cutout: u32::MAX, ..base.clone() },
         ] {
             assert!(augment.check().is_err(), "{augment:?}");
         }

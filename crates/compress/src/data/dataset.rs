@@ -9,12 +9,11 @@ use rayon::prelude::*;
 use synapress_images::{Image, MOST_BYTES};
 
 use super::error::{Bad, Error, Fault};
-use super::source::{Item, Place, read_file};
-use super::tar::Archive;
-use super::{folder, list};
+use super::formats::{self, Contents};
+use super::source::{Item, Place, Store, read_file};
 
-/// Labelled images of a list file, of class folders, of a tar of class folders, or in memory. Cheap to clone; clones
-/// and selections share the cache of decoded images.
+/// Labelled images of any of the [formats](super::FORMATS), or in memory. Cheap to clone; clones and selections share
+/// the cache of decoded images.
 ///
 /// ```no_run
 /// # use synapress_compress::data::Dataset;
@@ -35,7 +34,7 @@ struct Shared {
     source: String,
     items: Vec<Item>,
     class_names: Vec<String>,
-    archive: Option<Archive>,
+    stores: Vec<Store>,
     cache: Vec<OnceLock<Arc<Image>>>,
     cached: AtomicU64,
     cache_bytes: u64,
@@ -45,8 +44,7 @@ impl Dataset {
     /// Decoded images are kept up to this many bytes.
     pub const CACHE_BYTES: u64 = 512 << 20;
 
-    /// Opens a folder of class folders, a `.tar` of class folders (read in place), or else a list file. Images are
-    /// not looked at yet.
+    /// Opens what is at a path, in whatever [format](super::FORMATS) it is. Images are not looked at yet.
     ///
     /// # Errors
     /// [`Error::Source`], naming the file and the line.
@@ -59,18 +57,8 @@ impl Dataset {
     /// # Errors
     /// See [`Dataset::open`].
     pub fn open_with_cache(path: &Path, cache_bytes: u64) -> Result<Self, Error> {
-        let source = path.display().to_string();
-        let is_tar = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tar"));
-        if path.is_dir() {
-            let (items, names) = folder::read(path).map_err(Error::Source)?;
-            Self::new(source, items, names, None, cache_bytes)
-        } else if is_tar {
-            let (archive, items, names) = Archive::open(path).map_err(Error::Source)?;
-            Self::new(source, items, names, Some(archive), cache_bytes)
-        } else {
-            let items = list::read(path).map_err(Error::Source)?;
-            Self::new(source, items, Vec::new(), None, cache_bytes)
-        }
+        let contents = formats::read(path).map_err(Error::Source)?;
+        Self::new(path.display().to_string(), contents, cache_bytes)
     }
 
     /// A set of images in memory, with their labels. `source` is what it is called.
@@ -83,20 +71,15 @@ impl Dataset {
         }
         let item = |(at, label)| Item { name: format!("{at}"), label, line: None, place: Place::Memory };
         let items = images.iter().map(|(_, label)| *label).enumerate().map(item).collect();
-        let set = Self::new(source.to_owned(), items, class_names, None, 0)?;
+        let set = Self::new(source.to_owned(), Contents { items, class_names, stores: Vec::new() }, 0)?;
         for (slot, (image, _)) in set.shared.cache.iter().zip(images) {
             let _ = slot.set(Arc::new(image));
         }
         Ok(set)
     }
 
-    fn new(
-        source: String,
-        items: Vec<Item>,
-        class_names: Vec<String>,
-        archive: Option<Archive>,
-        cache_bytes: u64,
-    ) -> Result<Self, Error> {
+    fn new(source: String, contents: Contents, cache_bytes: u64) -> Result<Self, Error> {
+        let Contents { items, class_names, stores } = contents;
         let count = u32::try_from(items.len())
             .map_err(|_| Error::Source(Fault::new(&*source, "over 4294967295 images are too many")))?;
         let classes = match class_names.is_empty() {
@@ -105,7 +88,7 @@ impl Dataset {
         };
         let cache = (0..items.len()).map(|_| OnceLock::new()).collect();
         let cached = AtomicU64::new(0);
-        let shared = Shared { source, items, class_names, archive, cache, cached, cache_bytes };
+        let shared = Shared { source, items, class_names, stores, cache, cached, cache_bytes };
         let set = Self { shared: Arc::new(shared), chosen: (0..count).collect(), classes };
         set.check_labels(classes)?;
         Ok(set)
@@ -121,12 +104,12 @@ impl Dataset {
         self.chosen.is_empty()
     }
 
-    /// Number of classes: the class folders, or the largest label of the whole list and one.
+    /// Number of classes: those that have names, or else the largest label of the whole set and one.
     pub fn classes(&self) -> usize {
         self.classes
     }
 
-    /// Names of the classes in the order of their labels; empty for a list file.
+    /// Names of the classes in the order of their labels; empty where nothing names them, such as in a list file.
     pub fn class_names(&self) -> &[String] {
         &self.shared.class_names
     }
@@ -148,7 +131,7 @@ impl Dataset {
         self.item(i).label as usize
     }
 
-    /// Path of an image as the list, folder or archive has it.
+    /// What an image is called in the list, folder, archive or file.
     pub fn name(&self, i: usize) -> &str {
         &self.item(i).name
     }
@@ -220,14 +203,14 @@ impl Dataset {
     }
 
     fn decode(&self, item: &Item) -> Result<Image, String> {
-        let bytes = match (&item.place, &self.shared.archive) {
-            (Place::File(path), _) => read_file(path, MOST_BYTES)?,
-            (Place::Member { offset, size }, Some(archive)) if *size <= MOST_BYTES => {
-                archive.read(*offset, *size).map_err(|e| e.to_string())?
-            }
-            _ => return Err(format!("over the limit of {MOST_BYTES} bytes")),
-        };
-        Image::decode(&bytes)
+        let store = |number: u32| &self.shared.stores[number as usize];
+        match item.place {
+            Place::File(ref path) => Image::decode(&read_file(path, MOST_BYTES)?),
+            Place::Part { size, .. } if size > MOST_BYTES => Err(format!("over the limit of {MOST_BYTES} bytes")),
+            Place::Part { store: number, offset, size } => Image::decode(&store(number).read(offset, size)?),
+            Place::Pixels { store: number, offset, raw } => raw.image(&store(number).read(offset, raw.size())?),
+            Place::Memory => Err("it is no longer in memory".to_owned()),
+        }
     }
 
     /// Decodes every image once: the set without those that cannot be read, and what is wrong with these.

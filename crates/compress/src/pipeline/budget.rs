@@ -133,6 +133,7 @@ impl Job<'_> {
             rows,
             paper: paper_of(net),
             trials,
+            pruning: None,
             settings: toml::to_string(budget).ok(),
             seed: train::Options::from(&budget.retrain).seed,
         };

@@ -8,12 +8,12 @@ use synapress_code as code;
 use synapress_model::Net;
 
 use super::figures::Table;
-use super::{Error, Job};
+use super::{Error, Job, Pruned};
 use crate::data::Dataset;
 use crate::evaluate::{Evaluation, compare};
 use crate::layerwise::errors::errors;
 use crate::recipe::{Recipe, Retrain, paper_of};
-use crate::report::{Effort, LayerRow, Report, Row, Stage};
+use crate::report::{Effort, LayerRow, Report, Rounds, Row, Stage};
 use crate::{blocks, group, prune, train};
 
 /// What comes out of a compression.
@@ -44,10 +44,7 @@ impl Job<'_> {
         let baseline = self.baseline(net, validation)?;
         let mut rows = vec![self.row(Stage::Baseline, &start, &baseline, net, None)?];
         let mut at_last = baseline.clone();
-        let levels = match &recipe.prune {
-            None => Vec::new(),
-            Some(_) => self.pruned(&start, recipe)?,
-        };
+        let (levels, rounds) = self.pruned(&start, recipe, validation)?;
         let pruned = levels.last().unwrap_or(&start);
         // A grouped network can serve two rows.
         let (mut grouped, mut last) = (BTreeMap::new(), start.clone());
@@ -90,6 +87,7 @@ impl Job<'_> {
             rows,
             paper: if recipe.paper.is_empty() { paper_of(net) } else { recipe.paper.clone() },
             trials: Vec::new(),
+            pruning: rounds,
             settings: toml::to_string(recipe).ok(),
             seed: train::Options::from(&recipe.retrain).seed,
         };
@@ -97,16 +95,22 @@ impl Job<'_> {
         Ok(Outcome { net: last.net, report })
     }
 
-    fn pruned(&mut self, start: &Made, recipe: &Recipe) -> Result<Vec<Made>, Error> {
-        let Some(settings) = &recipe.prune else { return Ok(Vec::new()) };
+    fn pruned(
+        &mut self,
+        start: &Made,
+        recipe: &Recipe,
+        validation: &Dataset,
+    ) -> Result<(Vec<Made>, Option<Rounds>), Error> {
+        let Some(settings) = &recipe.prune else { return Ok((Vec::new(), None)) };
         let retrain = recipe.prune_retrain();
         let clock = Instant::now();
-        let levels = self.prune(&start.net, &start.net, settings, &retrain)?;
+        let judged = settings.max_drop.map(|_| validation);
+        let Pruned { levels, rounds } = self.prune(&start.net, &start.net, settings, &retrain, judged)?;
         let seconds = self.seconds("prune", clock)?;
         let all = levels.len() as f64;
         let effort = effort(Effort::Calibration, &retrain, settings.blocks.as_ref());
         let made = |(at, net)| Made { net, effort, seconds: seconds * (at as f64 + 1.0) / all };
-        Ok(levels.into_iter().enumerate().map(made).collect())
+        Ok((levels.into_iter().enumerate().map(made).collect(), Some(rounds)))
     }
 
     fn grouped(

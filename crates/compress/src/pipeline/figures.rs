@@ -6,7 +6,7 @@ use synapress_model::Net;
 use super::{Error, Job};
 use crate::data::Dataset;
 use crate::evaluate::Evaluation;
-use crate::report::{Classes, File, Making, OutputFigures, Paper, Report, Row, Trial};
+use crate::report::{Classes, File, Making, OutputFigures, Paper, Report, Rounds, Row, Trial};
 
 /// Calibration images that layer outputs are measured on.
 const IMAGES: usize = 32;
@@ -17,6 +17,7 @@ pub(super) struct Table {
     pub rows: Vec<Row>,
     pub paper: Vec<Paper>,
     pub trials: Vec<Trial>,
+    pub pruning: Option<Rounds>,
     /// All settings as TOML.
     pub settings: Option<String>,
     pub seed: u64,
@@ -53,10 +54,12 @@ impl Job<'_> {
             paper: table.paper,
             trials: table.trials,
             file: Some(File::of(made, &bytes, Some(float))?),
+            pruning: table.pruning,
             output_images: labels.len(),
             outputs: OutputFigures::of(made, &images)?,
             classes: Classes::of(before, after, &made.about.labels),
             making: Some(making),
+            ..Report::default()
         })
     }
 }

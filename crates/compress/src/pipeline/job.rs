@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use synapress_model::{Net, Preprocess, Shape};
 use synapress_run::{Executor, Keep};
 
+use super::training::Recorder;
 use super::{Error, Work};
 use crate::data::{Augment, Dataset};
 use crate::evaluate::{self, Classifier, Evaluation, IntegerClassifier};
@@ -102,6 +103,20 @@ impl Job<'_> {
         through: Option<&Net>,
         retrain: &Retrain,
     ) -> Result<Net, Error> {
+        self.retrain_recorded(name, net, teacher, hold_zeros, through, retrain, None)
+    }
+
+    /// The same, with someone who writes down how it goes.
+    pub(super) fn retrain_recorded(
+        &mut self,
+        name: &str,
+        net: &Net,
+        teacher: &Net,
+        hold_zeros: bool,
+        through: Option<&Net>,
+        retrain: &Retrain,
+        mut recorder: Option<&mut Recorder<'_>>,
+    ) -> Result<Net, Error> {
         let teacher = (!retrain.labels.unwrap_or(false)).then_some(teacher);
         let options = &train::Options::from(retrain);
         if options.steps == 0 {
@@ -113,15 +128,21 @@ impl Job<'_> {
         let checkpoint = self.work.checkpoint(name);
         let doing = format!("training {name}");
         let watch = &mut *self.watch;
-        let mut progress = |p: train::Progress| {
-            let remark = format!("steps, loss {:.4}, {:.0} s left", p.loss, p.seconds_left);
-            watch(Event { doing: &doing, done: p.step, all: p.steps, remark })
+        let mut failed = None;
+        let mut progress = |p: train::Progress, now: &mut dyn FnMut() -> Net| {
+            let accuracy = recorder.as_ref().map_or_else(String::new, |r| r.told());
+            let remark = format!("steps, loss {:.4}{accuracy}, {:.0} s left", p.loss, p.seconds_left);
+            let go_on = watch(Event { doing: &doing, done: p.step, all: p.steps, remark });
+            let recorded = recorder.as_mut().map_or(Ok(()), |r| r.step(&p, go_on, now, watch));
+            failed = recorded.err();
+            go_on && failed.is_none()
         };
         let checkpoint = checkpoint.as_ref();
         let trained = train::train(net, teacher, &mut images, hold_zeros, through, options, checkpoint, &mut progress);
-        match trained {
-            Err(Fault::Stopped { .. }) => Err(Error::Stopped),
-            other => Ok(other?),
+        match (failed, trained) {
+            (Some(failed), _) => Err(failed),
+            (None, Err(Fault::Stopped { .. })) => Err(Error::Stopped),
+            (None, trained) => Ok(trained?),
         }
     }
 

@@ -12,9 +12,11 @@ mod figures;
 mod job;
 mod price;
 mod quantize;
+mod rounds;
 mod search;
 mod small;
 mod stages;
+mod training;
 mod work;
 
 pub use budget::{Budget, Goal};
@@ -22,8 +24,10 @@ pub use compress::Outcome;
 pub use demo::{Demo, STEPS as DEMO_STEPS, demo};
 pub use error::Error;
 pub use job::{Event, Job, Watch};
+pub use rounds::Pruned;
 pub use search::Judge;
 pub use small::network as small_network;
+pub use training::Tests;
 pub use work::{Work, fingerprint, write};
 
 #[cfg(test)]

@@ -4,10 +4,13 @@
 use synapress_model::Net;
 use synapress_run::{Executor, Keep};
 
-use super::{Error, Job};
+use super::rounds::told;
+use super::{Error, Job, Pruned};
 use crate::evaluate::{Classifier, IntegerClassifier, rank};
+use crate::prune::Ratios;
 use crate::prune::search::{Options, State, Steps, Try, search};
 use crate::recipe::Retrain;
+use crate::report::{Round, Rounds};
 
 /// Top-1 on images that are kept in memory.
 #[derive(Debug)]
@@ -65,10 +68,16 @@ struct Pruning<'j, 'a, 't> {
     float: &'t Net,
     judge: Judge,
     retrain: &'t Retrain,
+    /// The network at the start of the round, and the ratios that the round has raised since.
+    start: Net,
+    raised: Ratios,
+    before: Option<f64>,
+    rounds: Rounds,
 }
 
 /// Names of what is kept.
 const STATE: &str = "search";
+const ROUNDS: &str = "search-rounds";
 
 impl Steps for Pruning<'_, '_, '_> {
     type Error = Error;
@@ -79,12 +88,16 @@ impl Steps for Pruning<'_, '_, '_> {
 
     fn retrain(&mut self, net: &Net, round: usize) -> Result<Net, Error> {
         let work = self.job.work;
+        self.before = Some(self.judge.top1(net)?);
         let name = format!("search-{round}");
         work.stage(&name, || self.job.retrain(&name, net, self.float, true, None, self.retrain))
     }
 
     fn tried(&mut self, tried: &Try) -> Result<(), Error> {
         let [place, all] = tried.layer;
+        if tried.accepted {
+            self.raised.insert(tried.name.clone(), tried.ratio);
+        }
         let verdict = if tried.accepted { "kept" } else { "too much" };
         let remark = format!("layers, {} at {:.2}: {:+.2} points, {verdict}", tried.name, tried.ratio, -tried.loss);
         self.job.tell(&format!("searching ratios, round {}", tried.round), place, all, remark)
@@ -92,6 +105,15 @@ impl Steps for Pruning<'_, '_, '_> {
 
     fn settled(&mut self, state: &State, net: Option<&Net>) -> Result<(), Error> {
         if let Some(net) = net {
+            let raised = std::mem::take(&mut self.raised);
+            let top1 = Some(self.judge.top1(net)?);
+            let told = told(&state.rounds.to_string(), &self.start, net, &raised);
+            // A round that was killed here is written down once more.
+            self.rounds.rounds.truncate(state.rounds - 1);
+            self.rounds.rounds.push(Round { top1_before: self.before.take().or(top1), top1, ..told });
+            self.rounds.baseline = state.baseline;
+            self.start.clone_from(net);
+            self.job.work.replace(ROUNDS, &self.rounds)?;
             self.job.work.stage(&format!("search-{}-whole", state.rounds), || Ok(net.clone()))?;
         }
         self.job.work.replace(STATE, state)
@@ -106,7 +128,7 @@ impl Job<'_> {
         float: &Net,
         options: &Options,
         retrain: &Retrain,
-    ) -> Result<Net, Error> {
+    ) -> Result<Pruned, Error> {
         let state: State = self.work.kept(STATE)?.unwrap_or_default();
         let start = match state.rounds {
             0 => net.clone(),
@@ -115,10 +137,21 @@ impl Job<'_> {
             })?,
         };
         let judge = Judge::new(self, net)?;
-        let mut steps = Pruning { job: self, float, judge, retrain };
+        let known = || Rounds {
+            images: judge.labels.len(),
+            source: self.calibration.source().to_owned(),
+            budget: Some(options.tolerance),
+            ..Rounds::default()
+        };
+        let rounds: Rounds = self.work.kept(ROUNDS)?.unwrap_or_else(known);
+        let raised = state.raised.iter().filter_map(|name| Some((name.clone(), *state.ratios.get(name)?))).collect();
+        let mut steps =
+            Pruning { job: self, float, judge, retrain, start: start.clone(), raised, before: None, rounds };
         let (mut found, state) = search(&start, &mut steps, options, state)?;
         let sparsity = 100.0 * crate::prune::sparsity(&found);
         found.about.history.push(format!("prune by search to {sparsity:.2}% zeros in {} rounds", state.rounds));
-        Ok(found)
+        let mut rounds = steps.rounds;
+        rounds.rounds.truncate(state.rounds);
+        Ok(Pruned { levels: vec![found], rounds })
     }
 }

@@ -46,6 +46,13 @@ pub(super) fn fault(recipe: &Recipe) -> Option<(&'static str, String)> {
             faults.push(("prune.sensitivity", none, "images, probes and positions are at least 1".into()));
         }
         faults.push(("prune.rounds", p.rounds == 0, "at least one round is needed".into()));
+        faults.push((
+            "prune.max_drop",
+            p.max_drop.is_some_and(bad_ratio),
+            "a number of points from 0 is needed".into(),
+        ));
+        let twice = p.max_drop.is_some() && ways[2];
+        faults.push(("prune.max_drop", twice, "a search has its own budget, prune.search.tolerance".into()));
         if let Some(r) = &p.resolve {
             faults.push(("prune.resolve.images", r.images == 0, "at least one image is needed".into()));
             faults.push(("prune.resolve.positions", r.positions == 0, "at least one position is needed".into()));

@@ -65,6 +65,9 @@ pub struct Prune {
     pub sensitivity: Option<Sensitivity>,
     /// Rounds over which the sparsity rises.
     pub rounds: usize,
+    /// Points of top-1 that all rounds may lose together on the validation images: the round that loses more is undone,
+    /// and no other follows; absent: no limit. A search has its own.
+    pub max_drop: Option<f64>,
     /// Layer-wise re-solve of survivors; absent: none.
     pub resolve: Option<Resolve>,
     /// Statistics correction after each round; absent: none.
@@ -89,6 +92,7 @@ impl Default for Prune {
             pattern: Pattern::default(),
             sensitivity: None,
             rounds: 1,
+            max_drop: None,
             resolve: None,
             correct: None,
             blocks: None,

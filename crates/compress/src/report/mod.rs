@@ -10,9 +10,11 @@ mod json;
 mod making;
 mod outputs;
 mod paper;
+mod round;
 mod row;
 mod stage;
 mod table;
+mod training;
 mod weights;
 
 use std::path::Path;
@@ -27,8 +29,10 @@ pub use json::text as json_text;
 pub use making::Making;
 pub use outputs::OutputFigures;
 pub use paper::Paper;
+pub use round::{Round, RoundLayer, Rounds};
 pub use row::{Effort, LayerRow, Loss, Row, Trial};
 pub use stage::Stage;
+pub use training::{Test, Training};
 pub use weights::{Distribution, FloatWeights};
 
 pub use crate::quantize::ranges::Measured;
@@ -52,6 +56,12 @@ pub struct Report {
     /// What a search for a budget tried, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trials: Vec<Trial>,
+    /// How the network was trained, where that is what was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<Training>,
+    /// The rounds of iterative pruning, where that is what was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pruning: Option<Rounds>,
     /// The file of the last row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<File>,
@@ -110,7 +120,9 @@ impl Report {
 
     /// Whether this is a report of a file: of as many bytes and, where it says so, of the same weights.
     pub fn is_of(&self, net: &Net, bytes: usize) -> bool {
-        let size = self.rows.last().is_some_and(|r| r.size_bytes == bytes as u64);
+        // A report of training or of rounds has no rows.
+        let known = self.rows.last().map(|r| r.size_bytes).or(self.file.as_ref().map(|f| f.bytes));
+        let size = known == Some(bytes as u64);
         let weights = self.making.as_ref().and_then(|m| m.fingerprint.as_deref());
         size && weights.is_none_or(|w| w == making::fingerprint_text(net))
     }

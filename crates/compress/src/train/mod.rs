@@ -101,6 +101,8 @@ pub struct Progress {
     pub steps: usize,
     /// Mean loss of the last steps.
     pub loss: f64,
+    /// Loss of the last step alone.
+    pub last: f64,
     /// Learning rate of the last step.
     pub rate: f64,
     /// Estimated time left.
@@ -112,7 +114,8 @@ pub struct Progress {
 /// checkpoint an interrupted job goes on where it last wrote, and ends with the same
 /// bits as one that was not interrupted; the file is left in place, complete, at the end.
 ///
-/// `progress` is called after every step and returns whether to go on; `false` writes the checkpoint and stops.
+/// `progress` is called after every step and returns whether to go on; `false` writes the checkpoint and stops. It may
+/// ask for the network as it is then; looking at it changes nothing.
 ///
 /// # Errors
 /// When the network cannot be trained, an image not be read or the checkpoint is of another job.
@@ -124,7 +127,7 @@ pub fn train(
     through: Option<&Net>,
     options: &Options,
     checkpoint: Option<&Checkpoint>,
-    progress: &mut dyn FnMut(Progress) -> bool,
+    progress: &mut dyn FnMut(Progress, &mut dyn FnMut() -> Net) -> bool,
 ) -> Result<Net, Fault> {
     let mut trainer = Trainer::new(net, options.batch, hold_zeros, through)?;
     let job = checkpoint::fingerprint(net, teacher, through, options);
@@ -173,13 +176,15 @@ pub fn train(
         smooth = Some(smooth.map_or(loss, |s: f64| 0.95 * s + 0.05 * loss));
         let done = step + 1;
         let each = started.elapsed().as_secs_f64() / (done - first) as f64;
-        let go_on = progress(Progress {
+        let come = Progress {
             step: done,
             steps: options.steps,
             loss: smooth.unwrap_or(loss),
+            last: loss,
             rate,
             seconds_left: each * (options.steps - done) as f64,
-        });
+        };
+        let go_on = progress(come, &mut || trainer.net());
         if let Some(c) = checkpoint
             && (!go_on || done == options.steps || done % c.every.max(1) == 0)
         {

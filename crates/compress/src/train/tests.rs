@@ -88,7 +88,7 @@ fn the_integers_come_nearer_to_the_float_network() {
         let mut images = Same(numbers(32 * IMAGE, 8));
         let rate = 0.02;
         let options = Options { steps: 150, batch: 32, learning_rate: rate, temperature: 1.0, ..Options::default() };
-        let mut go_on = |_: Progress| true;
+        let mut go_on = |_: Progress, _: &mut dyn FnMut() -> Net| true;
         let trained =
             train(&start, Some(&float), &mut images, true, Some(&integers), &options, None, &mut go_on).unwrap();
         let trained = requantize(&trained, &integers).unwrap();
@@ -168,7 +168,7 @@ fn networks_learn_from_batch_statistics_and_keep_their_averages() {
     let net = normalized();
     let folder = tempfile::tempdir().unwrap();
     let run = |checkpoint: Option<&Checkpoint>, until: usize| {
-        train(&net, None, &mut Bright, false, None, &options, checkpoint, &mut |p| p.step < until)
+        train(&net, None, &mut Bright, false, None, &options, checkpoint, &mut |p, _| p.step < until)
     };
     let trained = run(None, usize::MAX).unwrap();
     let (mut images, mut labels) = (Vec::new(), Vec::new());

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use synapress_compress::report::{Loss, Report, Stage};
 
 use crate::figure::{At, figure, percent};
-use crate::{section as section_of, unknown};
+use crate::{of_one_command, section as section_of, unknown};
 use panel::panel;
 
 const HEADING: &str = "What size and sparsity cost";
@@ -50,6 +50,9 @@ enum Axis {
 pub fn section(sources: &[Source<'_>]) -> Markup {
     let panels: Vec<Markup> =
         [Axis::Sparsity, Axis::Size].into_iter().filter_map(|axis| panel(points(sources, axis), axis)).collect();
+    if panels.is_empty() && sources.iter().all(|s| of_one_command(s.report)) {
+        return html! {};
+    }
     if panels.is_empty() {
         return unknown("curves", HEADING, "No losses of accuracy are known, so that there is nothing to draw.");
     }

@@ -3,14 +3,22 @@
 
 use std::path::Path;
 
-use super::error::Fault;
-use super::source::{Item, Place, read_text};
+use super::super::error::Fault;
+use super::super::source::{Item, Place, read_text};
+use super::{Contents, Format, Look, MOST_CLASSES};
+
+/// What no other format takes is a list.
+pub(super) const FORMAT: Format = Format {
+    name: "list",
+    what: "a list file (`path label` a line)",
+    read: |look: &Look<'_>| Some(read(look.path).map(|items| Contents { items, ..Contents::default() })),
+};
 
 /// Reads a list file.
 ///
 /// # Errors
 /// When it cannot be read, is not text, or a line has no path or no label.
-pub(super) fn read(path: &Path) -> Result<Vec<Item>, Fault> {
+fn read(path: &Path) -> Result<Vec<Item>, Fault> {
     let text = read_text(path)?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut items = Vec::new();
@@ -36,6 +44,3 @@ pub(super) fn read(path: &Path) -> Result<Vec<Item>, Fault> {
         false => Ok(items),
     }
 }
-
-/// The most classes that a list may have.
-const MOST_CLASSES: u32 = 1 << 20;

@@ -5,21 +5,33 @@ use std::path::{Path, PathBuf};
 
 use synapress_images::ENDINGS;
 
-use super::error::Fault;
-use super::source::{Item, Place};
+use super::super::error::Fault;
+use super::super::source::{Item, Place};
+use super::{Contents, Format, Kind, Look};
+
+/// Class folders.
+pub(super) const FORMAT: Format = Format {
+    name: "class folders",
+    what: "a folder of class folders",
+    read: |look: &Look<'_>| match look.kind {
+        Kind::Folder { .. } => Some(read(look.path)),
+        _ => None,
+    },
+};
 
 /// How deep folders may lie in one another; more is a link that leads back.
 const DEEPEST: usize = 16;
 
-/// Finds the images below a folder. Returns them in the order of their paths, and the classes' names.
+/// Finds the images below a folder: in the order of their paths, with the classes' names.
 ///
 /// # Errors
 /// When a folder cannot be read, or there are no images in class folders.
-pub(super) fn read(root: &Path) -> Result<(Vec<Item>, Vec<String>), Fault> {
+fn read(root: &Path) -> Result<Contents, Fault> {
     let mut found = Vec::new();
     walk(root, &mut Vec::new(), &mut found)?;
     let files = found.into_iter().map(|(name, path)| (name, Place::File(path))).collect();
-    classified(&root.display().to_string(), files)
+    let (items, class_names) = classified(&root.display().to_string(), files)?;
+    Ok(Contents { items, class_names, ..Contents::default() })
 }
 
 fn walk(folder: &Path, names: &mut Vec<String>, found: &mut Vec<(String, PathBuf)>) -> Result<(), Fault> {
@@ -76,7 +88,8 @@ pub(super) fn classified(source: &str, files: Vec<(String, Place)>) -> Result<(V
     Ok((items, classes.into_keys().collect()))
 }
 
-fn is_image(name: &str) -> bool {
+/// Whether a file is an image by its name, and not hidden.
+pub(super) fn is_image(name: &str) -> bool {
     let hidden = name.split('/').any(|part| part.starts_with('.') && part != "." && part != "..");
     let ending = name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     !hidden && ending.is_some_and(|e| ENDINGS.contains(&e.as_str()))
