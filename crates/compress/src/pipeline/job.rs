@@ -2,9 +2,11 @@
 //! every stage needs, retraining and evaluation.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use synapress_model::{Net, Preprocess, Shape};
+use synapress_peers::Peers;
 use synapress_run::{Executor, Keep};
 
 use super::{Error, Work};
@@ -42,6 +44,9 @@ pub struct Job<'a> {
     pub batch: usize,
     /// Where the state is kept.
     pub work: &'a Work,
+    /// Who works on the same job, this one among them: [`Job::retrain`] and evaluations are shared with them, other stages
+    /// are not.
+    pub peers: Arc<dyn Peers>,
     /// Who is told.
     pub watch: &'a mut Watch<'a>,
 }
@@ -117,8 +122,9 @@ impl Job<'_> {
             let remark = format!("steps, loss {:.4}, {:.0} s left", p.loss, p.seconds_left);
             watch(Event { doing: &doing, done: p.step, all: p.steps, remark })
         };
-        let checkpoint = checkpoint.as_ref();
-        let trained = train::train(net, teacher, &mut images, hold_zeros, through, options, checkpoint, &mut progress);
+        let (checkpoint, peers) = (checkpoint.as_ref(), &self.peers);
+        let trained =
+            train::train(net, teacher, &mut images, hold_zeros, through, options, checkpoint, peers, &mut progress);
         match trained {
             Err(Fault::Stopped { .. }) => Err(Error::Stopped),
             other => Ok(other?),
@@ -183,7 +189,7 @@ impl Job<'_> {
             let remark = "images".to_owned();
             let _ = (watch.borrow_mut())(Event { doing: &doing, done, all: dataset.len(), remark });
         };
-        let options = evaluate::Options { progress: Some(&progress), ..*options };
+        let options = evaluate::Options { progress: Some(&progress), peers: Some(&*self.peers), ..*options };
         Ok(evaluate::evaluate(&mut *classifier, dataset, self.preprocess, &options)?)
     }
 }
