@@ -105,7 +105,7 @@ where
             memo: &mut memos[id],
             scratch,
         });
-        if scratch.peers.count() > 1 && node.layer.learns() && !node.layer.sums_over_peers() {
+        if scratch.peers.count() > 1 && node.layer.running_average().is_none() && !node.layer.sums_over_peers() {
             sum_lanes(parts, &mut own.weights, rates.weights.learn, scratch, |lane| &lane.weight_gradient);
             sum_lanes(parts, &mut own.bias, rates.bias.learn, scratch, |lane| &lane.bias_gradient);
         }

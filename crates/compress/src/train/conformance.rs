@@ -144,7 +144,9 @@ fn outputs_and_gradients<B: Backend>(net: &Net, make: &impl Fn(&Net, usize) -> R
         let mode = mode(SEED, batch_statistics);
         let (loss, gradients) = pass(&mut backend, &Alone, mode);
         near(loss as f32, oracle.loss(mode), "the loss");
-        for (id, node) in net.graph.nodes().iter().enumerate().filter(|(_, node)| node.layer.learns()) {
+        for (id, node) in
+            net.graph.nodes().iter().enumerate().filter(|(_, node)| node.layer.running_average().is_none())
+        {
             for (bias, found) in [false, true].iter().zip(&gradients[2 * id..]) {
                 for (at, &found) in found.iter().enumerate().step_by(5) {
                     let wanted = oracle.slope(id, *bias, at, mode);
@@ -221,7 +223,10 @@ fn masks<B: Backend>(net: &Net, make: &impl Fn(&Net, usize) -> Result<B, Error>)
     assert!(losses[29] < 0.8 * losses[0], "nothing is learned: {} after {}", losses[29], losses[0]);
     let trained = trainer.net();
     for (id, (before, after)) in net.weights.iter().zip(&trained.weights).enumerate() {
-        let (Some(before), Some(after), true) = (before, after, net.graph.node(id).layer.learns()) else { continue };
+        let (Some(before), Some(after), true) = (before, after, net.graph.node(id).layer.running_average().is_none())
+        else {
+            continue;
+        };
         let pairs = || before.values().into_owned().into_iter().zip(after.values().into_owned());
         assert!(pairs().filter(|(w, _)| *w == 0.0).all(|(_, w)| w == 0.0), "pruned weights stay zero");
         assert!(pairs().any(|(before, after)| before != after), "weights learn");

@@ -170,7 +170,11 @@ pub fn train(
     }
     let start = kept.as_ref().map_or(net, |state| &state.net);
     let mut trainer = Trainer::new(start, own.len(), hold_zeros, through)?;
-    trainer.share(peers, batch)?;
+    // Alone a batch may have fewer images.
+    let shared = peers.count() > 1;
+    if shared {
+        trainer.share(peers, batch)?;
+    }
     if let Some(state) = &kept {
         trainer.set_momentum(&state.momentum)?;
     }
@@ -184,7 +188,9 @@ pub fn train(
     let mut teacher = match teacher {
         Some(net) => {
             let mut executor = Executor::<f32>::new(net, own.len(), Keep::Output)?;
-            executor.share(Arc::clone(peers), batch)?;
+            if shared {
+                executor.share(Arc::clone(peers), batch)?;
+            }
             Some((executor, logits(&net.graph)))
         }
         None => None,
