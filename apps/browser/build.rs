@@ -35,7 +35,7 @@ fn build(out: &Path) -> Option<PathBuf> {
     for path in ["Cargo.lock", "Cargo.toml", "apps/browser/src"] {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
-    for name in ["kernels", "model", "code", "images", "run"] {
+    for name in ["kernels", "peers", "model", "code", "images", "run"] {
         for part in ["src", "Cargo.toml"] {
             println!("cargo::rerun-if-changed={}", root.join("crates").join(name).join(part).display());
         }

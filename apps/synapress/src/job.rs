@@ -2,6 +2,7 @@
 //! the output, progress and ctrl-C, and an evaluation at the end.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -12,12 +13,14 @@ use synapress_compress::pipeline::{Error, Event, Job, Work, fingerprint};
 use synapress_compress::report::Report;
 use synapress_images::Image;
 use synapress_model::{Net, Preprocess};
+use synapress_peers::{Alone, Peers};
 
 use crate::commands::usage;
 use crate::images::{Preparation, Selection, preprocess_of, what};
 use crate::interrupt::Interrupt;
 use crate::model::{Source, Target};
 use crate::output::{Progress, bytes, table};
+use crate::peers;
 use crate::training::Training;
 
 /// Images to work with.
@@ -83,6 +86,7 @@ pub struct Bench {
     /// Images to evaluate on.
     pub validation: Option<Dataset>,
     preprocess: Preprocess,
+    peers: Arc<dyn Peers>,
 }
 
 impl Material {
@@ -100,7 +104,7 @@ impl Material {
             // From here on it travels with the network.
             net.about.preprocess = Some(preprocess.clone());
         }
-        Ok(Bench { net, calibration, validation, preprocess })
+        Ok(Bench { net, calibration, validation, preprocess, peers: Arc::new(Alone) })
     }
 }
 
@@ -113,7 +117,12 @@ impl Bench {
     /// A network with images that are in memory.
     pub fn new(net: Net, calibration: Dataset, validation: Dataset) -> Self {
         let preprocess = net.about.preprocess.clone().unwrap_or_default();
-        Self { net, calibration: Some(calibration), validation: Some(validation), preprocess }
+        Self { net, calibration: Some(calibration), validation: Some(validation), preprocess, peers: Arc::new(Alone) }
+    }
+
+    /// The same for one of several processes that work on it.
+    pub fn shared(self, peers: Arc<dyn Peers>) -> Self {
+        Self { peers, ..self }
     }
 
     /// Does a job and evaluates the network before and after on the validation images.
@@ -155,7 +164,15 @@ impl Bench {
     ) -> Result<Done> {
         let folder = target.beside(".work");
         let augment = training.augment();
-        let work = Work::open(&folder, &self.describe(settings, &augment), training.checkpoint_every)?;
+        if self.peers.count() == 1 {
+            peers::refuse("this command")?;
+        }
+        // Of several processes the first one writes.
+        let writes = self.peers.rank() == 0;
+        let work = match writes {
+            true => Work::open(&folder, &self.describe(settings, &augment), training.checkpoint_every)?,
+            false => Work::follow(&folder, training.checkpoint_every),
+        };
         let interrupt = Interrupt::watch("stopping after this step; ctrl-C again to stop at once")?;
         let mut progress = Progress::new();
         let mut watch = |e: Event<'_>| {
@@ -177,12 +194,13 @@ impl Bench {
             augment: &augment,
             batch: 16,
             work: &work,
+            peers: Arc::clone(&self.peers),
             watch: &mut watch,
         };
         let (mut net, json, text) = act(&mut job)?;
         drop(progress);
-        let size = target.write(&mut net, None)?;
-        if !keeping.keep_work {
+        let size = if writes { target.write(&mut net, None)? } else { 0 };
+        if writes && !keeping.keep_work {
             std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
         }
         Ok(Done::new(&net, target, size, json, text))

@@ -4,6 +4,7 @@ mod commands;
 mod images;
 mod job;
 mod model;
+mod peers;
 mod rebuilding;
 mod report;
 mod spent;

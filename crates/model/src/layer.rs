@@ -1,8 +1,10 @@
 //! What every layer kind provides.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use synapress_kernels::real::Real;
+use synapress_peers::{Alone, Peers};
 
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
@@ -82,11 +84,14 @@ impl<T: Real> Memo<T> {
     }
 }
 
-/// Buffers that every layer may use during a pass, one for each [lane](LANES); never shrunk.
+/// What every layer may use during a pass: buffers, one set for each [lane](LANES) that is here, never shrunk, and those who
+/// compute with the other images of the batch.
 #[derive(Debug)]
 pub struct Scratch<T> {
     /// One set of buffers for each lane.
     pub lanes: Vec<Lane<T>>,
+    /// Who shares the lanes of a batch; this one has [its own](crate::share::own).
+    pub peers: Arc<dyn Peers>,
 }
 
 /// A batch is split into this many runs of images, whatever the number of threads: gradients of the runs are summed
@@ -102,17 +107,17 @@ pub struct Lane<T> {
     pub matrix: Vec<T>,
     /// A third one.
     pub other: Vec<T>,
-    /// Gradient of the weights.
+    /// Gradient of the weights by the lane's images: left there by backward passes for who adds up lanes of several peers.
     pub weight_gradient: Vec<T>,
     /// Gradient of the weights in another form.
     pub transformed: Vec<T>,
-    /// Gradient of the bias.
+    /// Gradient of the bias likewise.
     pub bias_gradient: Vec<T>,
 }
 
 impl<T: Default + Clone> Default for Scratch<T> {
     fn default() -> Self {
-        Self { lanes: vec![Lane::default(); LANES] }
+        Self { lanes: vec![Lane::default(); LANES], peers: Arc::new(Alone) }
     }
 }
 
@@ -127,13 +132,14 @@ pub fn front<T: Copy + Default>(buffer: &mut Vec<T>, n: usize) -> &mut [T] {
 /// One forward pass of a layer over a batch.
 #[derive(Debug)]
 pub struct Forward<'a, T: Real> {
-    /// Number of images.
+    /// Number of images of the whole batch, by which it is split into lanes. Buffers hold the images that are
+    /// [here](crate::share::own): all of them unless there are peers.
     pub batch: usize,
-    /// Each input, `(batch, C, H, W)`. In place ([`Layer::in_place`]) the single input is empty and lies in `output`.
+    /// Each input, `(images, C, H, W)`. In place ([`Layer::in_place`]) the single input is empty and lies in `output`.
     pub inputs: &'a [&'a [T]],
     /// Shape of each input.
     pub input_shapes: &'a [Shape],
-    /// The output, `(batch, C, H, W)`.
+    /// The output, `(images, C, H, W)`.
     pub output: &'a mut [T],
     /// Its shape.
     pub output_shape: Shape,
@@ -155,7 +161,7 @@ pub struct Forward<'a, T: Real> {
 /// Where the gradient of one input goes.
 #[derive(Debug)]
 pub struct InputGradient<'a, T> {
-    /// `(batch, C, H, W)`, as the input.
+    /// `(images, C, H, W)`, as the input.
     pub data: &'a mut [T],
     /// Add to what is there (another reader has written already) instead of overwriting it.
     pub add: bool,
@@ -164,7 +170,7 @@ pub struct InputGradient<'a, T> {
 /// One backward pass of a layer over a batch; the forward pass in [`Mode::Train`] came before.
 #[derive(Debug)]
 pub struct Backward<'a, T: Real> {
-    /// Number of images.
+    /// Number of images of the whole batch, as of the forward pass.
     pub batch: usize,
     /// Each input; empty if the layer ran in place.
     pub inputs: &'a [&'a [T]],
@@ -189,6 +195,20 @@ pub struct Backward<'a, T: Real> {
     pub memo: &'a mut Memo<T>,
     /// Working space.
     pub scratch: &'a mut Scratch<T>,
+}
+
+impl<T: Real> Forward<'_, T> {
+    /// Number of images that are here.
+    pub fn images(&self) -> usize {
+        self.output.len() / self.output_shape.len()
+    }
+}
+
+impl<T: Real> Backward<'_, T> {
+    /// Number of images that are here.
+    pub fn images(&self) -> usize {
+        self.output.len() / self.output_shape.len()
+    }
 }
 
 /// Float execution of a layer, in `f32` or, to check gradients, in `f64`.
@@ -256,6 +276,12 @@ pub trait Layer: Float<f32> + Float<f64> + Debug + Send + Sync {
     /// past that is kept from batch to batch.
     fn running_average(&self) -> Option<f32> {
         None
+    }
+
+    /// Whether its backward pass gives the parameters' gradients of the whole batch where it is shared out to peers. Of
+    /// other layers these are of the images here, and each [lane](Lane)'s is left there to be added up.
+    fn sums_over_peers(&self) -> bool {
+        false
     }
 
     /// Whether, in floating point, this is `max(x, 0)` and nothing else.

@@ -14,6 +14,7 @@ pub mod layers;
 pub mod linear;
 pub mod net;
 pub mod shape;
+pub mod share;
 pub mod source;
 pub mod structure;
 pub mod weights;

@@ -1,20 +1,15 @@
 //! Execution in floating point, of a network at any stage: forward only. Training reads its parts.
 
+use std::sync::Arc;
+
 use synapress_kernels::real::Real;
 use synapress_model::layer::{Memo, Scratch};
-use synapress_model::{Error, ErrorKind, Fixed, Float, Forward, Graph, Layer, Mode, Net, NodeId, Shape};
+use synapress_model::{Error, ErrorKind, Fixed, Float, Forward, Graph, Layer, Mode, Net, NodeId, Shape, share};
+use synapress_peers::Peers;
 
+use crate::parts::{Parameters, Parts};
 use crate::plan::{Keep, Plan};
 use crate::rounding::{Rounded, Rounding};
-
-/// Parameters of one node, as numbers.
-#[derive(Clone, Debug, Default)]
-pub struct Parameters<T> {
-    /// Weights in the order of their dimensions; empty when the node has none.
-    pub weights: Vec<T>,
-    /// Bias; empty when there is none.
-    pub bias: Vec<T>,
-}
 
 /// Executes a network in floating point, many images at a time. Owns parameters and buffers; allocates nothing after
 /// the first pass of a batch size.
@@ -24,6 +19,10 @@ pub struct Executor<T: Real = f32> {
     plan: Plan,
     batch: usize,
     count: usize,
+    /// Images of the last pass at all peers together.
+    whole: usize,
+    /// Images of batches that are shared with peers.
+    shared: Option<usize>,
     input: NodeId,
     output: NodeId,
     parameters: Vec<Parameters<T>>,
@@ -35,27 +34,6 @@ pub struct Executor<T: Real = f32> {
     dropout: bool,
     /// For each node whether the rectifier that would overwrite its output has joined it.
     rectified: Vec<bool>,
-}
-
-/// What a backward pass reads and writes.
-#[derive(Debug)]
-pub struct Parts<'a, T: Real> {
-    /// The network's layers.
-    pub graph: &'a Graph,
-    /// Where outputs lie.
-    pub plan: &'a Plan,
-    /// Images of the last pass.
-    pub count: usize,
-    /// Contents of the buffers of the plan.
-    pub buffers: &'a [Vec<T>],
-    /// Parameters of each node.
-    pub parameters: &'a mut [Parameters<T>],
-    /// What each layer kept.
-    pub memos: &'a mut [Memo<T>],
-    /// Working space of layers.
-    pub scratch: &'a mut Scratch<T>,
-    /// How outputs were rounded.
-    pub rounded: Rounded<'a, T>,
 }
 
 impl<T: Real> Executor<T>
@@ -82,6 +60,8 @@ where
             rectified: Vec::new(),
             parameters: vec![Parameters::default(); count],
             count: 0,
+            whole: 0,
+            shared: None,
             batch: batch.max(1),
             graph,
             plan,
@@ -153,6 +133,18 @@ where
         self.dropout = false;
     }
 
+    /// From now on passes are over [this one's share](share::own) of batches of `batch` images, and layers ask its peers for
+    /// what the others' images add: numbers have the bits of the whole batch.
+    ///
+    /// # Errors
+    /// As [`share::check`].
+    pub fn share(&mut self, peers: Arc<dyn Peers>, batch: usize) -> Result<(), Error> {
+        share::check(batch, &*peers)?;
+        self.scratch.peers = peers;
+        self.shared = Some(batch);
+        Ok(())
+    }
+
     /// Shape of the input image.
     pub fn input_shape(&self) -> Shape {
         self.graph.shape(self.input)
@@ -176,7 +168,7 @@ where
     /// Runs images `(n, C, H, W)` through the network and returns the class scores `(n, classes)`.
     ///
     /// # Panics
-    /// When `images` is no whole number of images from 1 to the batch.
+    /// When `images` is no whole number of images from 1 to the batch, or not this one's share of a batch.
     pub fn forward(&mut self, images: &[T], mode: Mode) -> &[T] {
         self.forward_observed(images, mode, |_| ())
     }
@@ -190,6 +182,8 @@ where
         let n = images.len() / len;
         assert!(images.len() == n * len && (1..=self.batch).contains(&n), "1 to {} whole images", self.batch);
         self.count = n;
+        self.whole = self.shared.unwrap_or(n);
+        assert_eq!(share::own(self.whole, &*self.scratch.peers).len(), n, "images of this one's share");
         let at = self.plan.buffer[self.input];
         let buffer = &mut self.buffers[at];
         buffer.resize(buffer.len().max(n * len), T::default());
@@ -235,7 +229,7 @@ where
             .collect();
         let parameters = &self.parameters[id];
         node.layer.forward(Forward {
-            batch: n,
+            batch: self.whole,
             inputs: &inputs,
             input_shapes: &input_shapes,
             output: &mut output[..n * shape.len()],
@@ -271,12 +265,18 @@ where
         &self.buffers[self.plan.buffer[id]][..self.count * self.graph.shape(id).len()]
     }
 
+    /// What a node's layer kept of the last pass.
+    pub fn memo(&self, id: NodeId) -> &Memo<T> {
+        &self.memos[id]
+    }
+
     /// The parts that a backward pass works on.
     pub fn parts(&mut self) -> Parts<'_, T> {
         Parts {
             graph: &self.graph,
             plan: &self.plan,
             count: self.count,
+            whole: self.whole,
             buffers: &self.buffers,
             parameters: &mut self.parameters,
             memos: &mut self.memos,

@@ -9,14 +9,19 @@ use synapress_compress::evaluate::{
     Classifier, Difference, Evaluation, IntegerClassifier, Options, Paired, compare, evaluate,
 };
 use synapress_model::Net;
+use synapress_peers::Peers;
 use synapress_run::{Executor, Keep};
 
 use super::{Run, usage};
 use crate::images::{Preparation, Selection, preprocess_of, what};
 use crate::model::Source;
 use crate::output::{Output, Progress, note, table};
+use crate::peers::together;
 
 /// Measure accuracy and speed; against a second network also the paired difference
+///
+/// Started by mpirun as several processes (of a build with MPI) these share the images, and all figures but the speed are
+/// the same.
 #[derive(Args, Debug)]
 pub struct Eval {
     #[command(flatten)]
@@ -48,6 +53,12 @@ impl Run for Eval {
     const NAME: &'static str = "eval";
 
     fn run(self) -> Result<()> {
+        together(|peers| self.shared(&*peers))
+    }
+}
+
+impl Eval {
+    fn shared(self, peers: &dyn Peers) -> Result<()> {
         let mut net = self.source.open_complete()?;
         self.preparation.apply(&mut net)?;
         let dataset = self.selection.open(&self.data, &mut net)?;
@@ -70,7 +81,7 @@ impl Run for Eval {
                 Some((source, second))
             }
         };
-        let first = self.measure(&self.source.model, &net, &dataset)?;
+        let first = self.measure(&self.source.model, &net, &dataset, peers)?;
         let mut json = serde_json::to_value(&first)?;
         json["model"] = self.source.to_string().into();
         json["execution"] = self.execution(&net).into();
@@ -78,7 +89,7 @@ impl Run for Eval {
         let against;
         let mut paired = None;
         if let Some((source, second)) = &second {
-            against = self.measure(&source.model, second, &dataset)?;
+            against = self.measure(&source.model, second, &dataset, peers)?;
             let difference = compare(&first, &against)?;
             json["against"] = serde_json::to_value(&against)?;
             json["against"]["model"] = source.to_string().into();
@@ -86,6 +97,9 @@ impl Run for Eval {
             json["difference"] = serde_json::to_value(difference)?;
             rows.push((source.to_string(), self.execution(second), &against));
             paired = Some(difference);
+        }
+        if peers.rank() > 0 {
+            return Ok(());
         }
         self.output.answer(&json, || text(&rows, paired.as_ref()))
     }
@@ -103,12 +117,13 @@ impl Eval {
         }
     }
 
-    fn measure(&self, model: &Path, net: &Net, dataset: &Dataset) -> Result<Evaluation> {
+    fn measure(&self, model: &Path, net: &Net, dataset: &Dataset, peers: &dyn Peers) -> Result<Evaluation> {
         let mut classifier =
             classifier(net, self.batch.into(), self.float).with_context(|| model.display().to_string())?;
         let progress = std::cell::RefCell::new(Progress::new());
         let step = |done: usize| progress.borrow_mut().at("evaluating", done, dataset.len(), "images");
-        let options = Options { bad: self.selection.bad(), progress: Some(&step), ..Options::default() };
+        let bad = self.selection.bad();
+        let options = Options { bad, peers: Some(peers), progress: Some(&step), ..Options::default() };
         let evaluation = evaluate(&mut *classifier, dataset, &preprocess_of(net), &options)?;
         drop(progress);
         for fault in &evaluation.skipped {

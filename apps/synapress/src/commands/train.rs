@@ -1,5 +1,7 @@
 //! `train`: a network from its fillers, or from the weights it has, on labelled images.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use clap::Args;
 use serde_json::json;
@@ -7,18 +9,22 @@ use synapress_compress::pipeline::Tests;
 use synapress_compress::prune;
 use synapress_compress::train::{Options, Policy};
 use synapress_import::fill;
+use synapress_peers::Peers;
 
 use super::{Run, usage};
 use crate::job::{Keeping, Material, Teaching};
 use crate::model::{Source, Target};
 use crate::output::Output;
+use crate::peers::together;
 use crate::report::Watch;
 use crate::training::Training;
 
 /// Train a network, from its fillers where it has no weights
 ///
-/// Loss over the steps, and accuracy on --val, are in OUT.json and drawn in OUT.html. A network of which more than a hundredth of the weights are zero is pruned: its zeros stay zero. A checkpoint is
-/// kept beside the output; a run that was interrupted goes on from there when the same command is given again.
+/// Loss over the steps, and accuracy on --val, are in OUT.json and drawn in OUT.html. A network of which more than a
+/// hundredth of the weights are zero is pruned: its zeros stay zero. A checkpoint is kept beside the output; a run that was
+/// interrupted goes on from there when the same command is given again. Started by mpirun as 1, 2 or 4 processes (of a
+/// build with MPI) these share each batch, and the result is the same to the bit.
 #[derive(Args, Debug)]
 pub struct Train {
     #[command(flatten)]
@@ -50,6 +56,12 @@ impl Run for Train {
     const NAME: &'static str = "train";
 
     fn run(self) -> Result<()> {
+        together(|peers| self.shared(peers))
+    }
+}
+
+impl Train {
+    fn shared(self, peers: Arc<dyn Peers>) -> Result<()> {
         self.target.check()?;
         let mut net = self.source.open_for_training()?;
         let hold_zeros = prune::sparsity(&net) > 0.01;
@@ -57,7 +69,7 @@ impl Run for Train {
             return Err(usage("a quantized network cannot be trained; train before `quantize`"));
         }
         fill(&mut net, self.training.seed.unwrap_or(Options::default().seed))?;
-        let bench = self.material.bench(net)?;
+        let bench = self.material.bench(net)?.shared(Arc::clone(&peers));
         let images = bench.calibration("training")?.len();
         let base = Options {
             steps: images.saturating_mul(10).div_ceil(16),
@@ -86,6 +98,9 @@ impl Run for Train {
             made = Some((net.clone(), training));
             Ok((net, json, format!("trained for {steps} steps of {batch} images")))
         })?;
+        if peers.rank() > 0 {
+            return Ok(());
+        }
         if let Some((net, training)) = made {
             done.json["training"] = serde_json::to_value(&training)?;
             let mut report = bench.report(&self.target, &net, &settings, Options::from(&retrain).seed)?;

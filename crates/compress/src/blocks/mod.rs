@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use synapress_model::{Error, ErrorKind, Mode, Net};
 
 use crate::data::mix;
-use crate::train::{Policy, Rates, Target, Trainer};
+use crate::train::{Backend, Policy, Rates, Target, Trainer};
 use cut::{Block, blocks, part};
 use outputs::{PASS, paced, run, spread};
 
@@ -221,7 +221,7 @@ impl<'a> Reconstruction<'a> {
         let held = count - held_out..count;
         let mut trainer = Trainer::new(&paced(part), batch.max(PASS), true, through.as_ref())?;
         trainer.adapt();
-        trainer.executor().without_dropout();
+        trainer.backend().without_dropout();
         let shape = self.net.graph.shape(block.to);
         let power = spread(&targets[held.start * to..held.end * to], shape.channels, shape.area()) / held.len() as f64;
         let power = power.max(f64::MIN_POSITIVE);
@@ -269,7 +269,9 @@ impl<'a> Reconstruction<'a> {
         let inputs = self.ours[images.start * from..images.end * from].chunks(PASS * from);
         let targets = targets[images.start * to..images.end * to].chunks(PASS * to);
         let of = |(inputs, targets): (&[f32], &[f32])| {
-            let found = trainer.executor().forward(inputs, Mode::Infer);
+            trainer.backend().forward(inputs, Mode::Infer);
+            let output = trainer.backend().graph().output();
+            let found = trainer.backend().output(output);
             found.iter().zip(targets).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>()
         };
         inputs.zip(targets).map(of).sum::<f64>() / images.len() as f64

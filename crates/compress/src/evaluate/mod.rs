@@ -5,19 +5,21 @@ mod classifiers;
 mod compare;
 mod integer;
 mod scores;
+mod tally;
 
 use std::time::Instant;
 
 use serde::Serialize;
 use synapress_model::{Preprocess, Shape};
-use synapress_run::{Scores, log_probabilities};
+use synapress_peers::{Alone, Peers};
+use synapress_run::Scores;
 
 use crate::data::{Bad, Dataset, Error as DataError, Job, Loader};
-use crate::statistics::wilson;
 
 pub use compare::{Difference, Paired, compare};
 pub use integer::IntegerClassifier;
 pub use scores::{divergence, highest, rank};
+use tally::Tally;
 
 /// Anything that gives class scores to images.
 pub trait Classifier {
@@ -62,7 +64,9 @@ pub struct Options<'a> {
     /// Logarithms of probabilities `(images, classes)` that another network gave, by the number of the image in the
     /// data set, to measure the divergence from: the `scores` of its evaluation on the whole set.
     pub reference: Option<&'a [f32]>,
-    /// Called with the number of images done after each batch.
+    /// Who shares the evaluation: peers call it together, with the same arguments, and each gets the figures of all images.
+    pub peers: Option<&'a dyn Peers>,
+    /// Called with the number of images done after each batch; with peers, of about all of them.
     pub progress: Option<&'a dyn Fn(usize)>,
 }
 
@@ -133,8 +137,11 @@ pub fn evaluate(
     }
     let start = Instant::now();
     let count = dataset.len();
-    let jobs =
-        (0..count).step_by(batch).map(move |from| Job { images: (from..count.min(from + batch)).collect(), seed: 0 });
+    let peers = options.peers.unwrap_or(&Alone);
+    // Whole batches are dealt out, for the bits of scores may depend on what else is in a batch.
+    let (rank, deal) = (peers.rank(), peers.count());
+    let jobs = (0..count).step_by(batch).skip(rank).step_by(deal);
+    let jobs = jobs.map(move |from| Job { images: (from..count.min(from + batch)).collect(), seed: 0 });
     let mut loader = Loader::start(dataset, preprocess, classifier.input(), None, 2, jobs);
     let mut tally = Tally::default();
     let (mut scores, mut skipped, mut done) = (Vec::new(), Vec::new(), 0);
@@ -157,76 +164,19 @@ pub fn evaluate(
                 tally.ids.push(dataset.id(image));
             }
         }
+        tally.skipped.extend(loaded.faults.iter().map(ToString::to_string));
+        tally.end_batch();
         loader.recycle(loaded);
         if let Some(progress) = options.progress {
-            progress(done);
+            progress((done * deal).min(count));
         }
     }
+    let tally = if deal > 1 { tally::joined(&tally, peers)? } else { tally };
     if tally.ids.is_empty() {
         return Err(DataError::Images { faults: skipped, images: count }.into());
     }
     let seconds = start.elapsed().as_secs_f64().max(1e-9);
-    Ok(tally.finish(dataset.source(), skipped.iter().map(ToString::to_string).collect(), seconds))
-}
-
-/// Sums over the images done so far.
-#[derive(Default)]
-struct Tally {
-    ids: Vec<usize>,
-    hits1: Vec<bool>,
-    hits5: Vec<bool>,
-    labels: Vec<usize>,
-    highest: Vec<usize>,
-    cross_entropy: f64,
-    divergence: Option<f64>,
-    agreed: Option<usize>,
-    scores: Vec<f32>,
-}
-
-impl Tally {
-    /// Counts one image; turns its scores into logarithms of probabilities.
-    fn add(&mut self, scores: &mut [f32], kind: Scores, label: usize, reference: Option<&[f32]>, keep: bool) {
-        let rank = rank(scores, label);
-        self.hits1.push(rank == Some(0));
-        self.hits5.push(rank.is_some_and(|r| r < 5));
-        self.labels.push(label);
-        self.highest.push(highest(scores));
-        log_probabilities(scores, kind);
-        self.cross_entropy -= f64::from(scores[label]);
-        if let Some(reference) = reference {
-            *self.divergence.get_or_insert(0.0) += divergence(reference, scores);
-            *self.agreed.get_or_insert(0) += usize::from(highest(reference) == highest(scores));
-        }
-        if keep {
-            self.scores.extend_from_slice(scores);
-        }
-    }
-
-    fn finish(self, source: &str, skipped: Vec<String>, seconds: f64) -> Evaluation {
-        let images = self.ids.len();
-        let count = |hits: &[bool]| hits.iter().filter(|&&h| h).count();
-        let (top1, top5) = (count(&self.hits1), count(&self.hits5));
-        let percent = |hits: usize| 100.0 * hits as f64 / images as f64;
-        Evaluation {
-            images,
-            top1: percent(top1),
-            top5: percent(top5),
-            top1_interval: wilson(top1, images).map(|v| 100.0 * v),
-            top5_interval: wilson(top5, images).map(|v| 100.0 * v),
-            cross_entropy: self.cross_entropy / images as f64,
-            divergence: self.divergence.map(|d| d / images as f64),
-            agreement: self.agreed.map(percent),
-            images_per_second: images as f64 / seconds,
-            skipped,
-            source: source.to_owned(),
-            ids: self.ids,
-            hits1: self.hits1,
-            hits5: self.hits5,
-            labels: self.labels,
-            highest: self.highest,
-            scores: self.scores,
-        }
-    }
+    Ok(tally.finish(dataset.source(), seconds))
 }
 
 #[cfg(test)]

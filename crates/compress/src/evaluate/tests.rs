@@ -151,3 +151,37 @@ fn bad_images_are_all_named_or_skipped() {
         .is_err()
     );
 }
+
+#[test]
+fn peers_find_what_one_finds_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut lines = String::new();
+    for i in 0..20u8 {
+        // The last one is scored as no number.
+        let value = if i == 19 { 99 } else { i % 7 };
+        image::RgbImage::from_pixel(2, 2, image::Rgb([value; 3])).save(folder.path().join(format!("{i}.png"))).unwrap();
+        lines += &format!("{i}.png {}\n", i % 8);
+    }
+    std::fs::write(folder.path().join("list.txt"), lines).unwrap();
+    std::fs::write(folder.path().join("4.png"), "nothing").unwrap();
+    let set = Dataset::open(&folder.path().join("list.txt")).unwrap();
+    let reference = vec![(1.0f32 / 8.0).ln(); 20 * 8];
+    let run = |peers: Option<&dyn Peers>| {
+        let options = Options { bad: Bad::Skip, keep_scores: true, reference: Some(&reference), peers, progress: None };
+        let mut found = evaluate(&mut fake(0), &set, &Preprocess::default(), &options).unwrap();
+        let bits: Vec<u32> = std::mem::take(&mut found.scores).iter().map(|s| s.to_bits()).collect();
+        // Not a number is not equal to itself.
+        (format!("{:?}", Evaluation { images_per_second: 0.0, ..found }), bits)
+    };
+    let alone = run(None);
+    assert!(alone.0.contains("4.png"), "{}", alone.0);
+    // Of eight peers one has no batch.
+    for count in [2, 3, 8] {
+        std::thread::scope(|scope| {
+            for one in synapress_peers::threads(count) {
+                let (run, alone) = (&run, &alone);
+                scope.spawn(move || assert_eq!(&run(Some(&one)), alone, "{count} peers"));
+            }
+        });
+    }
+}

@@ -2,9 +2,11 @@
 //! every stage needs, retraining and evaluation.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use synapress_model::{Net, Preprocess, Shape};
+use synapress_peers::Peers;
 use synapress_run::{Executor, Keep};
 
 use super::training::Recorder;
@@ -43,6 +45,9 @@ pub struct Job<'a> {
     pub batch: usize,
     /// Where the state is kept.
     pub work: &'a Work,
+    /// Who works on the same job, this one among them: [`Job::retrain`] and evaluations are shared with them, other stages
+    /// are not.
+    pub peers: Arc<dyn Peers>,
     /// Who is told.
     pub watch: &'a mut Watch<'a>,
 }
@@ -115,7 +120,7 @@ impl Job<'_> {
         hold_zeros: bool,
         through: Option<&Net>,
         retrain: &Retrain,
-        mut recorder: Option<&mut Recorder<'_>>,
+        recorder: Option<&mut Recorder<'_>>,
     ) -> Result<Net, Error> {
         let teacher = (!retrain.labels.unwrap_or(false)).then_some(teacher);
         let options = &train::Options::from(retrain);
@@ -127,6 +132,8 @@ impl Job<'_> {
             Images::new(self.calibration, self.preprocess, shape, self.augment.clone(), options.batch, options.seed);
         let checkpoint = self.work.checkpoint(name);
         let doing = format!("training {name}");
+        // One of the peers writes down how it goes.
+        let mut recorder = recorder.filter(|_| self.peers.rank() == 0);
         let watch = &mut *self.watch;
         let mut failed = None;
         let mut progress = |p: train::Progress, now: &mut dyn FnMut() -> Net| {
@@ -137,8 +144,9 @@ impl Job<'_> {
             failed = recorded.err();
             go_on && failed.is_none()
         };
-        let checkpoint = checkpoint.as_ref();
-        let trained = train::train(net, teacher, &mut images, hold_zeros, through, options, checkpoint, &mut progress);
+        let (checkpoint, peers) = (checkpoint.as_ref(), &self.peers);
+        let trained =
+            train::train(net, teacher, &mut images, hold_zeros, through, options, checkpoint, peers, &mut progress);
         match (failed, trained) {
             (Some(failed), _) => Err(failed),
             (None, Err(Fault::Stopped { .. })) => Err(Error::Stopped),
@@ -204,7 +212,7 @@ impl Job<'_> {
             let remark = "images".to_owned();
             let _ = (watch.borrow_mut())(Event { doing: &doing, done, all: dataset.len(), remark });
         };
-        let options = evaluate::Options { progress: Some(&progress), ..*options };
+        let options = evaluate::Options { progress: Some(&progress), peers: Some(&*self.peers), ..*options };
         Ok(evaluate::evaluate(&mut *classifier, dataset, self.preprocess, &options)?)
     }
 }

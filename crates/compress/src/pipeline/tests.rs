@@ -41,6 +41,7 @@ impl Tiny {
     fn job<T>(&self, work: &Work, watch: &mut Watch<'_>, act: impl FnOnce(&mut Job<'_>) -> T) -> T {
         let augment = Augment { flip: true, ..Augment::default() };
         act(&mut Job {
+            peers: std::sync::Arc::new(synapress_peers::Alone),
             calibration: &self.training,
             preprocess: &self.preprocess,
             augment: &augment,

@@ -17,6 +17,8 @@ use crate::train::Checkpoint;
 pub struct Work {
     folder: Option<PathBuf>,
     every: usize,
+    /// Whether another process writes, and this one only reads.
+    follows: bool,
 }
 
 /// The file that says which job a directory belongs to.
@@ -43,7 +45,12 @@ impl Work {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => write(&path, job.as_bytes())?,
             Err(e) => return Err(at(&path, e)),
         }
-        Ok(Self { folder: Some(folder.to_owned()), every: every.max(1) })
+        Ok(Self { folder: Some(folder.to_owned()), every: every.max(1), follows: false })
+    }
+
+    /// The same directory for a peer of the process that opened it: what is there is read, and nothing is written.
+    pub fn follow(folder: &Path, every: usize) -> Self {
+        Self { folder: Some(folder.to_owned()), every: every.max(1), follows: true }
     }
 
     /// A directory within it, of the same job.
@@ -53,8 +60,10 @@ impl Work {
     pub fn part(&self, name: &str) -> Result<Self, Error> {
         let Some(folder) = &self.folder else { return Ok(self.clone()) };
         let folder = folder.join(name);
-        fs::create_dir_all(&folder).map_err(|e| Error::File { path: folder.clone(), message: e.to_string() })?;
-        Ok(Self { folder: Some(folder), every: self.every })
+        if !self.follows {
+            fs::create_dir_all(&folder).map_err(|e| Error::File { path: folder.clone(), message: e.to_string() })?;
+        }
+        Ok(Self { folder: Some(folder), ..*self })
     }
 
     /// The network of a stage: as it was kept, or else as `make` makes it, and kept from then on.
@@ -68,6 +77,9 @@ impl Work {
             return Ok(code::read(&path, &code::Limits::default())?);
         }
         let net = make()?;
+        if self.follows {
+            return Ok(net);
+        }
         code::write_with(&path, &net, &[], &code::Options { effort: code::Effort::Quick })?;
         // The stage is whole; the training that led to it need not be resumed.
         if let Some(checkpoint) = self.checkpoint(name) {
@@ -115,7 +127,7 @@ impl Work {
     /// # Errors
     /// [`Error::File`] when the file cannot be written.
     pub fn replace<T: Serialize>(&self, name: &str, value: &T) -> Result<(), Error> {
-        let Some(folder) = &self.folder else { return Ok(()) };
+        let Some(folder) = self.folder.as_ref().filter(|_| !self.follows) else { return Ok(()) };
         let path = folder.join(format!("{name}.json"));
         let bytes =
             serde_json::to_vec(value).map_err(|e| Error::File { path: path.clone(), message: e.to_string() })?;

@@ -1,14 +1,16 @@
 //! The backward pass: from gradients of the scores to gradients of all parameters.
 
+use bytemuck::Pod;
 use synapress_kernels::real::Real;
-use synapress_model::layer::{InputGradient, Memo, Scratch};
-use synapress_model::{Backward, Float, Graph, Layer, NodeId};
+use synapress_model::layer::{InputGradient, LANES, Lane, Memo, Scratch};
+use synapress_model::{Backward, Float, Graph, Layer, NodeId, share};
+use synapress_peers::sum_in_order;
 use synapress_run::{Executor, Parameters, Parts, Plan, Rounded};
 
 /// Gradients of one batch. Buffers are kept from step to step.
 #[derive(Debug)]
 pub struct Gradients<T: Real> {
-    /// Gradients of each node's weights and bias; empty for nodes without parameters.
+    /// Gradients of each node's weights and bias by the whole batch, also where it is shared out to peers; empty for nodes without parameters.
     pub parameters: Vec<Parameters<T>>,
     activations: Vec<Option<Vec<T>>>,
     spare: Vec<Vec<T>>,
@@ -20,15 +22,15 @@ impl<T: Real> Default for Gradients<T> {
     }
 }
 
-impl<T: Real> Gradients<T>
+impl<T: Real + Pod> Gradients<T>
 where
     dyn Layer: Float<T>,
 {
     /// Computes the gradients of the batch of the executor's last pass, which was one in training mode, from the
-    /// gradients `(n, C, H, W)` of some nodes' outputs.
+    /// gradients `(n, C, H, W)` of some nodes' outputs. Peers call it together.
     pub fn compute(&mut self, executor: &mut Executor<T>, from: Vec<(NodeId, Vec<T>)>) {
-        let Parts { graph, plan, count, buffers, parameters, memos, scratch, rounded } = executor.parts();
-        let parts = Fixed { graph, plan, count, buffers, parameters, rounded };
+        let Parts { graph, plan, count, whole, buffers, parameters, memos, scratch, rounded } = executor.parts();
+        let parts = Fixed { graph, plan, count, whole, buffers, parameters, rounded };
         let count = parts.graph.nodes().len();
         if self.parameters.is_empty() {
             self.parameters = parts
@@ -90,7 +92,7 @@ where
         let own = &mut self.parameters[id];
         let rates = &node.learning;
         node.layer.backward(Backward {
-            batch: parts.count,
+            batch: parts.whole,
             inputs: &inputs,
             input_shapes: &input_shapes,
             output: activation(id),
@@ -103,6 +105,10 @@ where
             memo: &mut memos[id],
             scratch,
         });
+        if scratch.peers.count() > 1 && node.layer.running_average().is_none() && !node.layer.sums_over_peers() {
+            sum_lanes(parts, &mut own.weights, rates.weights.learn, scratch, |lane| &lane.weight_gradient);
+            sum_lanes(parts, &mut own.bias, rates.bias.learn, scratch, |lane| &lane.bias_gradient);
+        }
         for (target, &i) in targets.into_iter().zip(&node.inputs) {
             let Some((data, _)) = target else { continue };
             match &mut self.activations[i] {
@@ -136,11 +142,32 @@ where
     }
 }
 
+/// Replaces a gradient of the images here by that of all peers' images, lanes added up in the order of the whole batch.
+fn sum_lanes<T: Real + Pod>(
+    parts: &Fixed<'_, T>,
+    gradient: &mut [T],
+    rate: f32,
+    scratch: &Scratch<T>,
+    of: impl Fn(&Lane<T>) -> &[T],
+) {
+    if gradient.is_empty() || rate == 0.0 {
+        return;
+    }
+    let peers = &*scratch.peers;
+    let used = share::runs(parts.whole, parts.count).count();
+    let nothing = vec![T::default(); if used < LANES / peers.count() { gradient.len() } else { 0 }];
+    let lane = |l: usize| if l < used { &of(&scratch.lanes[l])[..gradient.len()] } else { &nothing[..] };
+    let lanes: Vec<&[T]> = (0..LANES / peers.count()).map(lane).collect();
+    gradient.fill(T::default());
+    sum_in_order(peers, &lanes, gradient);
+}
+
 /// The parts of an executor that a backward pass only reads.
 struct Fixed<'a, T: Real> {
     graph: &'a Graph,
     plan: &'a Plan,
     count: usize,
+    whole: usize,
     buffers: &'a [Vec<T>],
     parameters: &'a [Parameters<T>],
     rounded: Rounded<'a, T>,

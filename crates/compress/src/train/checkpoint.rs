@@ -30,6 +30,15 @@ pub enum Fault {
         /// The step, from 0.
         step: usize,
     },
+    /// Peers that began differently.
+    #[error(
+        "the processes do not go on from the same state: process {rank} begins another job or at another step; give all \
+             of them the same command, and a folder that all of them see"
+    )]
+    Peers {
+        /// One that differs from the first.
+        rank: usize,
+    },
     /// The caller asked to stop; the checkpoint is written.
     #[error("stopped after step {step}; run the same command again to go on from there")]
     Stopped {
@@ -69,15 +78,19 @@ pub fn write(path: &Path, job: u64, step: usize, trainer: &mut Trainer) -> Resul
     Ok(())
 }
 
-/// Takes up the state of the same job if there is one, and returns the number of steps done.
-pub fn resume(
-    path: &Path,
-    job: u64,
-    trainer: &mut Trainer,
-    batch: usize,
-    hold_zeros: bool,
-    through: Option<&Net>,
-) -> Result<Option<usize>, Fault> {
+/// A state that was written.
+#[derive(Debug)]
+pub struct State {
+    /// Steps done.
+    pub step: usize,
+    /// The network.
+    pub net: Net,
+    /// As [`Trainer::set_momentum`] takes it.
+    pub momentum: Vec<f32>,
+}
+
+/// Reads the state of the same job if there is one.
+pub fn read(path: &Path, job: u64) -> Result<Option<State>, Fault> {
     if !path.exists() {
         return Ok(None);
     }
@@ -89,9 +102,6 @@ pub fn resume(
     if number(0) != job || rest.len() % 4 != 0 {
         return Err(other());
     }
-    let momentum: Vec<f32> =
-        rest.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("four bytes"))).collect();
-    *trainer = Trainer::new(&net, batch, hold_zeros, through)?;
-    trainer.set_momentum(&momentum)?;
-    Ok(Some(usize::try_from(number(8)).map_err(|_| other())?))
+    let momentum = rest.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("four bytes"))).collect();
+    Ok(Some(State { step: usize::try_from(number(8)).map_err(|_| other())?, net, momentum }))
 }

@@ -1,5 +1,7 @@
 //! Training images from a data set: every epoch in its own order, each image varied anew.
 
+use std::ops::Range;
+
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64Mcg;
@@ -47,6 +49,16 @@ impl<'a> Images<'a> {
 
 impl Batches for Images<'_> {
     fn batch(&mut self, step: usize, images: &mut Vec<f32>, labels: &mut Vec<usize>) -> Result<(), Fault> {
+        self.share(step, 0..self.batch, images, labels)
+    }
+
+    fn share(
+        &mut self,
+        step: usize,
+        wanted: Range<usize>,
+        images: &mut Vec<f32>,
+        labels: &mut Vec<usize>,
+    ) -> Result<(), Fault> {
         let places: Vec<(usize, usize)> = (step * self.batch..(step + 1) * self.batch).map(|p| self.at(p)).collect();
         let chosen: Vec<usize> = places.iter().map(|&(image, _)| image).collect();
         labels.clear();
@@ -55,7 +67,7 @@ impl Batches for Images<'_> {
         let seed = mix(self.seed ^ 0x5eed, places[0].1 as u64);
         let augment = Some((&self.augment, seed));
         self.dataset
-            .load_batch(&chosen, self.preprocess, self.shape, augment, images)
+            .load_batch(&chosen[wanted], self.preprocess, self.shape, augment, images)
             .map_err(|e| Fault::Data(Box::new(e)))
     }
 }

@@ -31,6 +31,16 @@ pub enum Target<'a> {
     },
 }
 
+impl Target<'_> {
+    /// Images that it is of, of so many classes or outputs.
+    pub fn images(&self, classes: usize) -> usize {
+        match self {
+            Self::Labels { labels, .. } => labels.len(),
+            Self::Teacher { logits: values, .. } | Self::Outputs { values, .. } => values.len() / classes.max(1),
+        }
+    }
+}
+
 /// Softmax of one image's scores over a temperature.
 pub fn softmax<T: Real>(logits: &[T], temperature: T, out: &mut [T]) {
     let top = logits.iter().fold(logits[0], |a, &b| a.larger(b));

@@ -1,21 +1,30 @@
 //! Training and retraining: of new networks from true labels, of compressed ones from their float teacher.
 
+mod backend;
 mod backward;
 mod checkpoint;
+pub mod conformance;
 mod images;
 mod loss;
+#[cfg(test)]
+mod shared;
+mod slot;
 mod solver;
 #[cfg(test)]
 mod tests;
 mod trainer;
 
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use synapress_model::{Mode, Net};
+use synapress_model::{Mode, Net, share};
+use synapress_peers::{Peers, all, gather};
 use synapress_run::{Executor, Keep};
 
+pub use backend::{Backend, Cpu, State};
 pub use backward::Gradients;
 pub use checkpoint::Fault;
 pub use images::Images;
@@ -81,6 +90,24 @@ pub trait Batches {
     /// # Errors
     /// When an image cannot be read.
     fn batch(&mut self, step: usize, images: &mut Vec<f32>, labels: &mut Vec<usize>) -> Result<(), Fault>;
+
+    /// The same with those images of the batch alone that are wanted, and the labels of all.
+    ///
+    /// # Errors
+    /// When an image cannot be read.
+    fn share(
+        &mut self,
+        step: usize,
+        wanted: Range<usize>,
+        images: &mut Vec<f32>,
+        labels: &mut Vec<usize>,
+    ) -> Result<(), Fault> {
+        self.batch(step, images, labels)?;
+        let len = images.len() / labels.len().max(1);
+        images.truncate(wanted.end * len);
+        images.drain(..wanted.start * len);
+        Ok(())
+    }
 }
 
 /// Where a job keeps its state, to be resumed from.
@@ -114,11 +141,15 @@ pub struct Progress {
 /// checkpoint an interrupted job goes on where it last wrote, and ends with the same
 /// bits as one that was not interrupted; the file is left in place, complete, at the end.
 ///
-/// `progress` is called after every step and returns whether to go on; `false` writes the checkpoint and stops. It may
-/// ask for the network as it is then; looking at it changes nothing.
+/// Peers call it together, with the same arguments; each computes with its share of every batch, the first one writes the
+/// checkpoint, which all must be able to read, and each returns the same network.
+///
+/// `progress` is called after every step and returns whether to go on; `false` from any peer writes the checkpoint and
+/// stops. It may ask for the network as it is then; looking at it changes nothing.
 ///
 /// # Errors
-/// When the network cannot be trained, an image not be read or the checkpoint is of another job.
+/// When the network cannot be trained, an image not be read or the checkpoint is of another job. Whoever fails alone leaves
+/// the others waiting: the caller must end them.
 pub fn train(
     net: &Net,
     teacher: Option<&Net>,
@@ -127,37 +158,58 @@ pub fn train(
     through: Option<&Net>,
     options: &Options,
     checkpoint: Option<&Checkpoint>,
+    peers: &Arc<dyn Peers>,
     progress: &mut dyn FnMut(Progress, &mut dyn FnMut() -> Net) -> bool,
 ) -> Result<Net, Fault> {
-    let mut trainer = Trainer::new(net, options.batch, hold_zeros, through)?;
+    let (batch, own) = (options.batch.max(1), share::own(options.batch.max(1), &**peers));
+    share::check(batch, &**peers)?;
     let job = checkpoint::fingerprint(net, teacher, through, options);
-    let mut first = 0;
-    if let Some(c) = checkpoint
-        && let Some(step) = checkpoint::resume(&c.path, job, &mut trainer, options.batch, hold_zeros, through)?
-    {
-        first = step;
+    let kept = checkpoint.map(|c| checkpoint::read(&c.path, job)).transpose()?.flatten();
+    let first = kept.as_ref().map_or(0, |state| state.step);
+    let begins = gather(&**peers, &[job, first as u64]);
+    if let Some(rank) = begins.chunks_exact(2).position(|other| other != &begins[..2]) {
+        return Err(Fault::Peers { rank });
+    }
+    let start = kept.as_ref().map_or(net, |state| &state.net);
+    let mut trainer = Trainer::new(start, own.len(), hold_zeros, through)?;
+    // Alone a batch may have fewer images.
+    let shared = peers.count() > 1;
+    if shared {
+        trainer.share(peers, batch)?;
+    }
+    if let Some(state) = &kept {
+        trainer.set_momentum(&state.momentum)?;
     }
     if options.batch_statistics {
         trainer.normalize_by_batch(first);
     }
     if teacher.is_some() {
         // A teacher's scores are exact: what drops out would only add noise to them.
-        trainer.executor().without_dropout();
+        trainer.backend().without_dropout();
     }
     let mut teacher = match teacher {
-        Some(net) => Some((Executor::<f32>::new(net, options.batch, Keep::Output)?, logits(&net.graph))),
+        Some(net) => {
+            let mut executor = Executor::<f32>::new(net, own.len(), Keep::Output)?;
+            if shared {
+                executor.share(Arc::clone(peers), batch)?;
+            }
+            Some((executor, logits(&net.graph)))
+        }
         None => None,
     };
-    let (mut images, mut labels) = (Vec::new(), Vec::new());
+    let (mut images, mut labels, mut soft) = (Vec::new(), Vec::new(), Vec::new());
     let (started, mut smooth) = (Instant::now(), None);
     for step in first..options.steps {
-        batches.batch(step, &mut images, &mut labels)?;
+        batches.share(step, own.clone(), &mut images, &mut labels)?;
         let target = match &mut teacher {
             None => Target::Labels { labels: &labels, smoothing: options.smoothing },
             Some((executor, heads)) => {
                 executor.forward(&images, Mode::Infer);
                 let (head, _) = heads[heads.len() - 1];
-                Target::Teacher { logits: executor.activation(head), temperature: options.temperature }
+                let classes = executor.graph().shape(head).len();
+                soft.clear();
+                soft.extend_from_slice(&share::rows(&**peers, batch, classes, executor.activation(head)));
+                Target::Teacher { logits: &soft, temperature: options.temperature }
             }
         };
         let rate = options.policy.rate(options.learning_rate, step, options.steps);
@@ -184,8 +236,9 @@ pub fn train(
             rate,
             seconds_left: each * (options.steps - done) as f64,
         };
-        let go_on = progress(come, &mut || trainer.net());
+        let go_on = all(&**peers, progress(come, &mut || trainer.net()));
         if let Some(c) = checkpoint
+            && peers.rank() == 0
             && (!go_on || done == options.steps || done % c.every.max(1) == 0)
         {
             checkpoint::write(&c.path, job, done, &mut trainer)?;

@@ -10,6 +10,10 @@ use crate::group;
 use crate::prune::tests::numbers;
 use crate::quantize::{self, requantize, with_biases};
 
+fn alone() -> Arc<dyn Peers> {
+    Arc::new(synapress_peers::Alone)
+}
+
 const IMAGE: usize = 3 * 64;
 
 /// A convolution, a pooling by means and a classifier.
@@ -56,7 +60,8 @@ fn what_is_computed_with_are_the_integers() {
         let (_, start, integers) = stages(grouped);
         let images = numbers(12 * IMAGE, 8);
         let mut trainer = Trainer::new(&start, 12, true, Some(&integers)).unwrap();
-        let found = trainer.executor().forward(&images, Mode::Infer).to_vec();
+        trainer.backend().forward(&images, Mode::Infer);
+        let found = trainer.backend().output(start.graph.output()).into_owned();
         let wanted = scores(&integers, &images);
         let step = integers.integers.as_ref().unwrap().outputs.last().unwrap().step() as f32;
         // Means over a window are rounded in another order, and biases in their own format.
@@ -90,7 +95,8 @@ fn the_integers_come_nearer_to_the_float_network() {
         let options = Options { steps: 150, batch: 32, learning_rate: rate, temperature: 1.0, ..Options::default() };
         let mut go_on = |_: Progress, _: &mut dyn FnMut() -> Net| true;
         let trained =
-            train(&start, Some(&float), &mut images, true, Some(&integers), &options, None, &mut go_on).unwrap();
+            train(&start, Some(&float), &mut images, true, Some(&integers), &options, None, &alone(), &mut go_on)
+                .unwrap();
         let trained = requantize(&trained, &integers).unwrap();
         let mut executor = Executor::<f32>::new(&float, 32, Keep::Output).unwrap();
         let teacher = executor.forward(&images.0, Mode::Infer).to_vec();
@@ -108,6 +114,11 @@ fn the_integers_come_nearer_to_the_float_network() {
             assert_eq!(index, first);
         }
     }
+}
+
+#[test]
+fn the_processor_conforms() {
+    conformance::conformance(Cpu::new);
 }
 
 #[test]
@@ -168,7 +179,7 @@ fn networks_learn_from_batch_statistics_and_keep_their_averages() {
     let net = normalized();
     let folder = tempfile::tempdir().unwrap();
     let run = |checkpoint: Option<&Checkpoint>, until: usize| {
-        train(&net, None, &mut Bright, false, None, &options, checkpoint, &mut |p, _| p.step < until)
+        train(&net, None, &mut Bright, false, None, &options, checkpoint, &alone(), &mut |p, _| p.step < until)
     };
     let trained = run(None, usize::MAX).unwrap();
     let (mut images, mut labels) = (Vec::new(), Vec::new());

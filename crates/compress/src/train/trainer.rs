@@ -1,11 +1,13 @@
 //! Training steps: forward, loss, backward, update, for networks that are dense, pruned or grouped.
 
-use rayon::prelude::*;
-use synapress_model::{Centroids, Error, ErrorKind, Fixed, Form, Graph, Mode, Net, NodeId, Rate, Weights};
-use synapress_run::{Executor, Keep};
+use std::sync::Arc;
 
-use super::backward::Gradients;
-use super::loss::{Target, loss};
+use synapress_model::{Centroids, Error, ErrorKind, Form, Graph, Mode, Net, NodeId, Rate};
+use synapress_peers::{Alone, Peers};
+
+use super::backend::{Backend, Cpu, State};
+use super::loss::Target;
+use super::slot::{Slot, slot};
 use super::solver::{adapt, update};
 
 /// Rates of one training step.
@@ -23,32 +25,12 @@ pub struct Rates {
     pub clip: f32,
 }
 
-/// How a node's weights are represented while they are trained.
-#[derive(Clone, Debug)]
-enum Slot {
-    /// Each weight learns by itself; zeros are held at zero if the network is pruned. With a format the executor has
-    /// the nearest codes of the weights that are kept here.
-    Dense { velocity: Vec<f32>, rounded: Option<(Fixed, Vec<f32>)> },
-    /// The centroids learn: the gradient of one is the sum of its members'. Centroid 0 stays zero.
-    Grouped {
-        index: Vec<u16>,
-        /// What the sum over the members of a centroid is multiplied by.
-        scale: Vec<f32>,
-        values: Vec<f32>,
-        velocity: Vec<f32>,
-        gradient: Vec<f32>,
-        format: Option<Fixed>,
-    },
-    /// Nothing learns: no weights, or both rates are zero.
-    Still,
-}
-
-/// Trains a network step by step. Same seed and batches, same bits, whatever the number of threads.
+/// Trains a network step by step. Same seed and batches, same bits, whatever the number of threads and of peers.
 #[derive(Debug)]
-pub struct Trainer {
+pub struct Trainer<B: Backend = Cpu> {
     net: Net,
-    executor: Executor<f32>,
-    gradients: Gradients<f32>,
+    backend: B,
+    peers: Arc<dyn Peers>,
     slots: Vec<Slot>,
     bias_velocity: Vec<Vec<f32>>,
     /// For each node mean squared gradients of its weights, or centroids, and of its bias, if the solver is Adam.
@@ -70,7 +52,7 @@ pub fn logits(graph: &Graph) -> Vec<(NodeId, f32)> {
 }
 
 impl Trainer {
-    /// Prepares training of `net` in batches of up to `batch` images. With `hold_zeros`, weights that are exactly zero
+    /// Prepares training of `net` on the processor, in batches of up to `batch` images. With `hold_zeros`, weights that are exactly zero
     /// are pruned and stay so. With `through`, the same network quantized, weights and outputs have the nearest codes of
     /// its formats while they are computed with, and gradients pass straight through the rounding; biases are not
     /// rounded.
@@ -79,12 +61,21 @@ impl Trainer {
     /// When the network cannot be executed, or is quantized already; when `through` is not quantized or another
     /// network.
     pub fn new(net: &Net, batch: usize, hold_zeros: bool, through: Option<&Net>) -> Result<Self, Error> {
-        let mut executor = Executor::new(net, batch, Keep::Train)?;
+        Self::with(Cpu::new(net, batch)?, net, hold_zeros, through)
+    }
+}
+
+impl<B: Backend> Trainer<B> {
+    /// [`Trainer::new`] for what was made to compute with `net`.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`].
+    pub fn with(mut backend: B, net: &Net, hold_zeros: bool, through: Option<&Net>) -> Result<Self, Error> {
         if let Some(through) = through {
             net.graph.verify_same(&through.graph)?;
             let message = "integers to train through are those of a quantized network";
             let integers = through.integers.as_ref().ok_or_else(|| Error::new(ErrorKind::Format, message))?;
-            executor.round_outputs(&integers.outputs);
+            backend.round_outputs(&integers.outputs);
         }
         let mut slots = Vec::new();
         for (id, (node, weights)) in net.graph.nodes().iter().zip(&net.weights).enumerate() {
@@ -101,9 +92,9 @@ impl Trainer {
         let bias_velocity = net.weights.iter().map(|w| vec![0.0; w.as_ref().map_or(0, |w| w.bias.len())]).collect();
         let mut trainer = Self {
             heads: logits(&net.graph),
-            gradients: Gradients::default(),
             net: net.clone(),
-            executor,
+            backend,
+            peers: Arc::new(Alone),
             slots,
             bias_velocity,
             squares: None,
@@ -111,9 +102,20 @@ impl Trainer {
             averaged: None,
             hold_zeros,
         };
-        let parts = trainer.executor.parts();
-        trainer.slots.iter().zip(parts.parameters).for_each(|(slot, own)| slot.put(&mut own.weights));
+        trainer.slots.iter().zip(trainer.backend.state().parameters).for_each(|(slot, own)| slot.put(&mut own.weights));
+        (0..net.weights.len()).for_each(|id| trainer.backend.changed(id));
         Ok(trainer)
+    }
+
+    /// From now on a step is made together with peers, who all begin alike: each gives the images of [its
+    /// share](synapress_model::share::own) of batches of `batch` images, and the target of all of them.
+    ///
+    /// # Errors
+    /// When the batch cannot be shared out so.
+    pub fn share(&mut self, peers: &Arc<dyn Peers>, batch: usize) -> Result<(), Error> {
+        self.backend.share(Arc::clone(peers), batch)?;
+        self.peers = Arc::clone(peers);
+        Ok(())
     }
 
     /// From now on the solver is Adam: every parameter has a pace of its own. Weight decay is not used then.
@@ -132,17 +134,8 @@ impl Trainer {
     /// One step on a batch of images `(n, C, H, W)`; returns the mean loss of the main classifier before the update.
     pub fn step(&mut self, images: &[f32], target: Target<'_>, rates: Rates, seed: u64) -> f64 {
         let batch_statistics = self.averaged.is_some();
-        self.executor.forward(images, Mode::Train { seed, batch_statistics });
-        let mut from = Vec::with_capacity(self.heads.len());
-        let mut total = 0.0;
-        for &(node, weight) in &self.heads {
-            let scores = self.executor.activation(node);
-            let classes = self.executor.graph().shape(node).len();
-            let mut gradient = vec![0.0; scores.len()];
-            total = loss(scores, classes, target, weight, &mut gradient);
-            from.push((node, gradient));
-        }
-        self.gradients.compute(&mut self.executor, from);
+        let mode = Mode::Train { seed, batch_statistics };
+        let total = self.backend.learn(&*self.peers, images, target, &self.heads, mode);
         self.update(rates);
         self.average();
         total
@@ -153,30 +146,31 @@ impl Trainer {
     fn average(&mut self) {
         let Some(steps) = &mut self.averaged else { return };
         *steps += 1;
-        let parts = self.executor.parts();
-        for (id, memo) in parts.memos.iter().enumerate() {
-            let Some(kept) = parts.graph.node(id).layer.running_average() else { continue };
+        for id in 0..self.slots.len() {
+            let Some(kept) = self.backend.graph().node(id).layer.running_average() else { continue };
             let kept = f64::from(kept);
             let share = ((1.0 - kept) / (1.0 - kept.powf(*steps as f64))) as f32;
-            let averages = &mut parts.parameters[id].weights;
-            averages.iter_mut().zip(&memo.saved).for_each(|(average, &new)| *average += share * (new - *average));
+            let found = self.backend.statistics(id).into_owned();
+            let averages = &mut self.backend.state().parameters[id].weights;
+            averages.iter_mut().zip(&found).for_each(|(average, &new)| *average += share * (new - *average));
+            self.backend.changed(id);
         }
     }
 
     fn update(&mut self, rates: Rates) {
         let scale = self.clip(rates.clip);
         self.steps = self.steps.saturating_add(1);
-        let parts = self.executor.parts();
         for (id, slot) in self.slots.iter_mut().enumerate() {
             if matches!(slot, Slot::Still) {
                 continue;
             }
-            let learning = &parts.graph.node(id).learning;
-            let gradient = &mut self.gradients.parameters[id];
+            let State { graph, parameters, gradients } = self.backend.state();
+            let learning = &graph.node(id).learning;
+            let gradient = &mut gradients[id];
             if scale != 1.0 {
                 gradient.weights.iter_mut().chain(&mut gradient.bias).for_each(|g| *g *= scale);
             }
-            let own = &mut parts.parameters[id];
+            let own = &mut parameters[id];
             let [squares, bias_squares] = match &mut self.squares {
                 Some(all) => {
                     let [weights, bias] = &mut all[id];
@@ -210,45 +204,46 @@ impl Trainer {
             }
             slot.put(&mut own.weights);
             follow(&mut own.bias, &mut self.bias_velocity[id], bias_squares, &gradient.bias, learning.bias, false);
-            parts.memos[id].weights_changed();
+            self.backend.changed(id);
         }
     }
 
     /// The factor that brings the gradients' norm down to `limit`.
-    fn clip(&self, limit: f32) -> f32 {
+    fn clip(&mut self, limit: f32) -> f32 {
         if !limit.is_finite() {
             return 1.0;
         }
         let square = |v: &[f32]| v.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>();
-        let norm = self.gradients.parameters.iter().map(|p| square(&p.weights) + square(&p.bias)).sum::<f64>().sqrt();
+        let norm =
+            self.backend.state().gradients.iter().map(|p| square(&p.weights) + square(&p.bias)).sum::<f64>().sqrt();
         if norm > f64::from(limit) { (f64::from(limit) / norm) as f32 } else { 1.0 }
     }
 
-    /// The executor, for inference with the weights as they are.
-    pub fn executor(&mut self) -> &mut Executor<f32> {
-        &mut self.executor
+    /// What computes, for inference with the weights as they are.
+    pub fn backend(&mut self) -> &mut B {
+        &mut self.backend
     }
 
     /// The network as trained so far.
     pub fn net(&mut self) -> Net {
-        let parts = self.executor.parts();
+        let State { graph, parameters, .. } = self.backend.state();
         for (id, slot) in self.slots.iter().enumerate() {
-            let averages = self.averaged.and(parts.graph.node(id).layer.running_average());
+            let averages = self.averaged.and(graph.node(id).layer.running_average());
             let Some(weights) = &mut self.net.weights[id] else { continue };
             if let (Some(_), Form::Dense(w)) = (averages, &mut weights.form) {
-                w.copy_from_slice(&parts.parameters[id].weights);
+                w.copy_from_slice(&parameters[id].weights);
                 continue;
             }
             match (slot, &mut weights.form) {
                 (Slot::Dense { rounded: Some((_, from)), .. }, Form::Dense(w)) => w.copy_from_slice(from),
-                (Slot::Dense { .. }, Form::Dense(w)) => w.copy_from_slice(&parts.parameters[id].weights),
+                (Slot::Dense { .. }, Form::Dense(w)) => w.copy_from_slice(&parameters[id].weights),
                 (Slot::Grouped { values, .. }, Form::Coded { centroids, .. }) => {
                     *centroids = Centroids::Float(values.clone());
                 }
                 _ => continue,
             }
             if let synapress_model::Bias::Float(bias) = &mut weights.bias {
-                bias.copy_from_slice(&parts.parameters[id].bias);
+                bias.copy_from_slice(&parameters[id].bias);
             }
         }
         self.net.clone()
@@ -277,58 +272,5 @@ impl Trainer {
             }
         }
         if from.is_empty() { Ok(()) } else { Err(fault()) }
-    }
-}
-
-impl Slot {
-    fn velocity(&self) -> &[f32] {
-        match self {
-            Self::Dense { velocity, .. } | Self::Grouped { velocity, .. } => velocity,
-            Self::Still => &[],
-        }
-    }
-
-    /// The weights as they are computed with.
-    fn put(&self, to: &mut [f32]) {
-        match self {
-            Self::Dense { rounded: Some((format, weights)), .. } => {
-                let round = |(to, &w): (&mut f32, &f32)| *to = format.value(format.quantize(w));
-                to.par_iter_mut().zip(weights).for_each(round);
-            }
-            Self::Grouped { index, values, format, .. } => {
-                let value = |&v: &f32| format.map_or(v, |f| f.value(f.quantize(v)));
-                let table: Vec<f32> = values.iter().map(value).collect();
-                to.par_iter_mut().zip(index).for_each(|(to, &i)| *to = table[usize::from(i)]);
-            }
-            Self::Dense { rounded: None, .. } | Self::Still => {}
-        }
-    }
-}
-
-/// The gradient of a centroid is the sum of its members' (Han et al. 2016, section 3.3). Through integers it is their
-/// mean: a code that flips moves all members at once, and those of a large group would flip to and fro.
-fn scales(index: &[u16], centroids: usize, format: Option<Fixed>) -> Vec<f32> {
-    let mut counts = vec![1u32; centroids];
-    if format.is_some() {
-        counts.fill(0);
-        index.iter().for_each(|&i| counts[usize::from(i)] += 1);
-    }
-    counts.iter().map(|&n| 1.0 / n.max(1) as f32).collect()
-}
-
-fn slot(weights: &Weights, format: Option<Fixed>) -> Result<Slot, Error> {
-    match &weights.form {
-        Form::Dense(w) => {
-            Ok(Slot::Dense { velocity: vec![0.0; w.len()], rounded: format.map(|format| (format, w.clone())) })
-        }
-        Form::Coded { centroids: Centroids::Float(values), index } => Ok(Slot::Grouped {
-            scale: scales(index, values.len(), format),
-            index: index.clone(),
-            values: values.clone(),
-            velocity: vec![0.0; values.len()],
-            gradient: vec![0.0; values.len()],
-            format,
-        }),
-        _ => Err(Error::new(ErrorKind::Format, "the layer is quantized; retrain the network that it was made from")),
     }
 }

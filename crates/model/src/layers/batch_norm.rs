@@ -5,15 +5,19 @@
 //! ones are running averages (Ioffe and Szegedy 2015). It has no integer form; `fold::fold_batch_norm` joins it to the
 //! layer before it.
 
-use synapress_kernels::real::Real;
+use std::ops::Range;
 
-use super::channels::{affine, each, means, pair_sums, scale_gradient, sums};
+use synapress_kernels::real::Real;
+use synapress_peers::Peers;
+
+use super::channels::{affine, channel_sums, each, lane_sums, pair_sums, scale_gradient, sums};
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
 use crate::layer::{Backward, Float, Forward, Kind, Layer, Mode};
 use crate::linear::IntegerWeights;
 use crate::shape::Shape;
+use crate::share;
 use crate::weights::WeightShape;
 
 pub(super) const KIND: Kind = Kind {
@@ -60,6 +64,37 @@ impl BatchNorm {
     pub fn line<T: Real>(&self, mean: T, variance: T) -> [T; 2] {
         let factor = T::of(1.0) / (T::of(self.eps) + variance.larger(T::default())).sqrt();
         [factor, -(mean * factor)]
+    }
+
+    /// Means, then variances of the channels over the whole batch of all peers, from the images `x` that are here.
+    fn statistics<T: Real>(peers: &dyn Peers, shape: Shape, batch: usize, x: &[T]) -> Vec<T> {
+        let (area, here) = (shape.area(), x.len() / shape.len());
+        let count = |images: usize| (images * area) as f64;
+        // One pass for each lane: numbers are counted from the channel's first one, so that nothing cancels out.
+        let lanes = share::lanes(peers, batch, here, shape.channels, |channel, images| {
+            let first = x[(images.start * shape.channels + channel) * area];
+            let [d, squares] = lane_sums(shape, channel, images.clone(), |at| {
+                sums(&x[at], |x| {
+                    let d = x - first;
+                    [d, d * d]
+                })
+            });
+            let n = count(images.len());
+            [first.to64() + d / n, (squares - d * d / n).max(0.0)]
+        });
+        // Means and squared deviations of lanes joined in order (Chan, Golub and LeVeque 1983).
+        let joined = |channel: usize| {
+            let start = (0.0, 0.0, 0.0);
+            let (n, mean, squares) =
+                lanes.iter().zip(share::runs(batch, batch)).fold(start, |(n, mean, squares), (lane, run)| {
+                    let ([other, more], m) = (lane[channel], count(run.len()));
+                    let d = other - mean;
+                    (n + m, mean + d * (m / (n + m)), squares + more + d * d * (n * m / (n + m)))
+                });
+            [mean, squares / n]
+        };
+        let joined: Vec<[f64; 2]> = (0..shape.channels).map(joined).collect();
+        (0..2).flat_map(|which| joined.iter().map(move |both| T::of64(both[which]))).collect()
     }
 }
 
@@ -109,23 +144,12 @@ impl Layer for BatchNorm {
 
 impl<T: Real> Float<T> for BatchNorm {
     fn forward(&self, io: Forward<'_, T>) {
-        let (shape, batch) = (io.output_shape, io.batch);
+        let shape = io.output_shape;
         let saved = &mut io.memo.saved;
         saved.clear();
         if let Mode::Train { batch_statistics: true, .. } = io.mode {
             let x = if io.inputs[0].is_empty() { &*io.output } else { io.inputs[0] };
-            // One pass: numbers are counted from the channel's first one, so that nothing cancels out.
-            let first: Vec<T> = (0..shape.channels).map(|c| x[c * shape.area()]).collect();
-            let [from_first, squares] = means(shape, batch, |c, at| {
-                let first = first[c];
-                sums(&x[at], |x| {
-                    let d = x - first;
-                    [d, d * d]
-                })
-            });
-            let mean = first.iter().zip(&from_first).map(|(&first, &d)| T::of64(first.to64() + d));
-            let variance = squares.iter().zip(&from_first).map(|(&s, &d)| T::of64((s - d * d).max(0.0)));
-            saved.extend(mean.chain(variance));
+            saved.extend(Self::statistics(&*io.scratch.peers, shape, io.batch, x));
         }
         let (mean, variance) = if saved.is_empty() { io.weights } else { &saved[..] }.split_at(shape.channels);
         affine(shape, io.inputs[0], io.output, |c| self.line(mean[c], variance[c]), |y| y);
@@ -144,8 +168,10 @@ impl<T: Real> Float<T> for BatchNorm {
         // moves the mean and the variance.
         let y = io.output;
         let d = if io.output_gradient.is_empty() { &*target.data } else { io.output_gradient };
-        let [shared, along] = means(shape, io.batch, |_, at| pair_sums(&d[at.clone()], &y[at], |d, y| [d, d * y]));
-        let [shared, along] = [shared, along].map(|all| all.into_iter().map(T::of64).collect::<Vec<_>>());
+        let (peers, count) = (&*io.scratch.peers, (io.batch * shape.area()) as f64);
+        let of = |at: Range<usize>| pair_sums(&d[at.clone()], &y[at], |d, y| [d, d * y]);
+        let [shared, along] = channel_sums(peers, shape, io.batch, y.len() / shape.len(), of)
+            .map(|sums| sums.into_iter().map(|sum| T::of64(sum / count)).collect::<Vec<_>>());
         let (gradient, add) = (io.output_gradient, target.add);
         each(shape, target.data, |c, from, out| {
             let factor = factor(c);

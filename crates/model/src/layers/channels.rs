@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 use synapress_kernels::real::Real;
+use synapress_peers::Peers;
 
 use crate::shape::Shape;
+use crate::share;
 
 /// Values in one piece of work, about.
 const PIECE: usize = 1 << 13;
@@ -22,38 +24,35 @@ pub(super) fn each<T: Send>(shape: Shape, data: &mut [T], f: impl Fn(usize, usiz
     });
 }
 
-/// Adds to each channel's entry of `sums` what `f` gives for its places in every image, images in order.
-pub(super) fn add_sums<T: Real>(shape: Shape, batch: usize, sums: &mut [T], f: impl Fn(Range<usize>) -> T + Sync) {
-    let area = shape.area();
-    sums.par_iter_mut().enumerate().for_each(|(channel, sum)| {
-        for image in 0..batch {
-            let from = (image * shape.channels + channel) * area;
-            *sum += f(from..from + area);
-        }
-    });
-}
-
-/// Two means of each channel over a batch, from what `f` adds up of its places in an image; images in order.
-pub(super) fn means(shape: Shape, batch: usize, f: impl Fn(usize, Range<usize>) -> [f64; 2] + Sync) -> [Vec<f64>; 2] {
-    let count = (batch * shape.area()) as f64;
-    channel_sums(shape, batch, f).map(|sums| sums.into_iter().map(|sum| sum / count).collect())
-}
-
-/// Two sums of each channel likewise.
+/// Two sums of each channel over the whole batch of all peers, from what `f` adds up of its places in an image that is here:
+/// images in order within a lane, then lanes in order.
 pub(super) fn channel_sums(
+    peers: &dyn Peers,
     shape: Shape,
     batch: usize,
-    f: impl Fn(usize, Range<usize>) -> [f64; 2] + Sync,
+    here: usize,
+    f: impl Fn(Range<usize>) -> [f64; 2] + Sync,
 ) -> [Vec<f64>; 2] {
-    let area = shape.area();
-    let of = |channel| {
-        let at = |image| (image * shape.channels + channel) * area;
-        let add = |[a, b]: [f64; 2], [x, y]: [f64; 2]| [a + x, b + y];
-        let [first, second] = (0..batch).map(|image| f(channel, at(image)..at(image) + area)).fold([0.0; 2], add);
-        (first, second)
-    };
-    let (first, second) = (0..shape.channels).into_par_iter().map(of).unzip();
+    let lanes =
+        share::lanes(peers, batch, here, shape.channels, |channel, images| lane_sums(shape, channel, images, &f));
+    let sum = |channel: usize| lanes.iter().map(|lane| lane[channel]).fold([0.0; 2], add);
+    let (first, second) = (0..shape.channels).map(|channel| <(f64, f64)>::from(sum(channel))).unzip();
     [first, second]
+}
+
+/// Two sums of a channel over some images, in order.
+pub(super) fn lane_sums(
+    shape: Shape,
+    channel: usize,
+    images: Range<usize>,
+    f: impl Fn(Range<usize>) -> [f64; 2],
+) -> [f64; 2] {
+    let at = |image| (image * shape.channels + channel) * shape.area();
+    images.map(|image| f(at(image)..at(image) + shape.area())).fold([0.0; 2], add)
+}
+
+fn add([a, b]: [f64; 2], [x, y]: [f64; 2]) -> [f64; 2] {
+    [a + x, b + y]
 }
 
 /// What `then` makes of `factor * x + offset`, both by channel; over `output` itself when `input` is empty.

@@ -7,6 +7,7 @@ use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer, Mode};
 use crate::shape::Shape;
+use crate::share;
 
 pub(super) const KIND: Kind = Kind {
     name: "Dropout",
@@ -38,7 +39,7 @@ pub struct Dropout {
 const PIECE: usize = 1 << 14;
 
 impl Dropout {
-    /// What the value at place `at` of a batch is multiplied by: it depends on the seed and the place alone
+    /// What the value at place `at` of a whole batch is multiplied by: it depends on the seed and the place alone
     /// (SplitMix64, Steele et al. 2014), so the backward pass finds it again without a mask.
     fn factor<T: Real>(&self, seed: u64, at: usize, kept: T) -> T {
         let mut z = seed.wrapping_add((at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -94,11 +95,12 @@ impl<T: Real> Float<T> for Dropout {
         }
         io.memo.places.clear();
         let Mode::Train { seed, .. } = io.mode else { return };
-        io.memo.places.extend([(seed >> 32) as u32, seed as u32]);
+        let first = share::own(io.batch, &*io.scratch.peers).start * io.output_shape.len();
+        io.memo.places.extend([seed, first as u64].map(|n| [(n >> 32) as u32, n as u32]).as_flattened());
         let kept = self.kept();
         io.output.par_chunks_mut(PIECE).enumerate().for_each(|(piece, values)| {
             for (i, v) in values.iter_mut().enumerate() {
-                *v = *v * self.factor(seed, piece * PIECE + i, kept);
+                *v = *v * self.factor(seed, first + piece * PIECE + i, kept);
             }
         });
     }
@@ -107,11 +109,12 @@ impl<T: Real> Float<T> for Dropout {
         let Some(target) = &mut io.input_gradients[0] else { return };
         let (kept, add) = (self.kept::<T>(), target.add);
         // Nothing was drawn where the forward pass was one of inference.
-        let seed = match io.memo.places[..] {
-            [high, low] => Some(u64::from(high) << 32 | u64::from(low)),
+        let join = |high, low| u64::from(high) << 32 | u64::from(low);
+        let drawn = match io.memo.places[..] {
+            [a, b, c, d] => Some((join(a, b), join(c, d) as usize)),
             _ => None,
         };
-        let factor = |i: usize| seed.map_or(T::of(1.0), |seed| self.factor(seed, i, kept));
+        let factor = |i: usize| drawn.map_or(T::of(1.0), |(seed, first)| self.factor(seed, first + i, kept));
         let in_place = io.output_gradient.is_empty();
         target.data.par_chunks_mut(PIECE).enumerate().for_each(|(piece, gradients)| {
             let at = piece * PIECE;

@@ -11,6 +11,7 @@ use crate::fixed::Fixed;
 use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer};
 use crate::linear::{IntegerWeights, Linear};
 use crate::shape::Shape;
+use crate::share;
 use crate::weights::WeightShape;
 
 pub(super) const KIND: Kind = Kind {
@@ -71,6 +72,10 @@ impl Layer for InnerProduct {
         Some(WeightShape { dims: [self.outputs, inputs.first()?.len(), 1, 1], bias: self.bias })
     }
 
+    fn sums_over_peers(&self) -> bool {
+        true
+    }
+
     fn forgets_output(&self) -> bool {
         true
     }
@@ -121,14 +126,14 @@ fn dot<T: Real>(a: &[T], b: &[T]) -> T {
 
 impl<T: Real> Float<T> for InnerProduct {
     fn forward(&self, io: Forward<'_, T>) {
-        let (n, k, m) = (io.batch, io.input_shapes[0].len(), self.outputs);
+        let (n, k, m) = (io.images(), io.input_shapes[0].len(), self.outputs);
         let input = io.inputs[0];
         let product = crate::layer::front(&mut io.scratch.lanes[0].matrix, m * n);
         // The product is outputs x images; images come first in the result.
         product.par_chunks_mut(ROWS * n).zip(io.weights.par_chunks(ROWS * k)).enumerate().for_each(|(i, (out, w))| {
             let rows = w.len() / k;
             let bias = (!io.bias.is_empty()).then(|| &io.bias[i * ROWS..][..rows]);
-            if n <= FEW {
+            if io.batch <= FEW {
                 for (r, row) in w.chunks_exact(k).enumerate() {
                     for (image, x) in input.chunks_exact(k).enumerate() {
                         out[r * n + image] = dot(row, x) + bias.map_or(T::default(), |b| b[r]);
@@ -148,15 +153,21 @@ impl<T: Real> Float<T> for InnerProduct {
     }
 
     fn backward(&self, io: Backward<'_, T>) {
-        let (n, k, m) = (io.batch, io.input_shapes[0].len(), self.outputs);
+        let (n, k, m) = (io.images(), io.input_shapes[0].len(), self.outputs);
         let gradient = Mat::new(io.output_gradient, n, m);
-        if !io.weight_gradient.is_empty() {
-            let packed = T::pack(gradient.transposed());
-            T::gemm(Left::Packed(&packed), Mat::new(io.inputs[0], n, k), io.weight_gradient, true, None);
-        }
-        if !io.bias_gradient.is_empty() {
-            for image in io.output_gradient.chunks_exact(m) {
-                super::add_all(io.bias_gradient, image);
+        let peers = &*io.scratch.peers;
+        if !(io.weight_gradient.is_empty() && io.bias_gradient.is_empty()) {
+            // What peers read and what they are told is less than their gradients of the weights.
+            let whole = share::rows(peers, io.batch, m, io.output_gradient);
+            if !io.weight_gradient.is_empty() {
+                let packed = T::pack(Mat::new(&whole, io.batch, m).transposed());
+                let inputs = share::rows(peers, io.batch, k, io.inputs[0]);
+                T::gemm(Left::Packed(&packed), Mat::new(&inputs, io.batch, k), io.weight_gradient, true, None);
+            }
+            if !io.bias_gradient.is_empty() {
+                for image in whole.chunks_exact(m) {
+                    super::add_all(io.bias_gradient, image);
+                }
             }
         }
         if let Some(target) = &mut io.input_gradients[0] {

@@ -1,10 +1,12 @@
 //! PReLU: a rectified linear unit whose slope for negative values is learned (He et al. 2015, "Delving deep into
 //! rectifiers").
 
+use std::ops::Range;
+
 use synapress_kernels::real::Real;
 use synapress_kernels::scalar::{round_shift, saturate};
 
-use super::channels::{add_sums, each};
+use super::channels::{channel_sums, each, pair_sums};
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
@@ -59,6 +61,10 @@ impl Layer for PRelu {
     fn weight_shape(&self, inputs: &[Shape]) -> Option<WeightShape> {
         let slopes = if self.shared { 1 } else { inputs.first()?.channels };
         Some(WeightShape { dims: [slopes, 1, 1, 1], bias: false })
+    }
+
+    fn sums_over_peers(&self) -> bool {
+        true
     }
 
     fn in_place(&self) -> bool {
@@ -119,13 +125,11 @@ impl<T: Real> Float<T> for PRelu {
             _ => io.output_gradient,
         };
         if !io.weight_gradient.is_empty() {
-            let mut sums = vec![T::default(); shape.channels];
-            add_sums(shape, io.batch, &mut sums, |at| {
-                let pairs = gradient[at.clone()].iter().zip(&input[at]);
-                pairs.filter(|(_, x)| **x <= T::default()).fold(T::default(), |sum, (d, x)| sum + *d * *x)
-            });
+            let of = |d, x| [if x <= T::default() { d * x } else { T::default() }, T::default()];
+            let of = |at: Range<usize>| pair_sums(&gradient[at.clone()], &input[at], of);
+            let [sums, _] = channel_sums(&*io.scratch.peers, shape, io.batch, io.images(), of);
             for (c, sum) in sums.into_iter().enumerate() {
-                io.weight_gradient[self.place(c)] += sum;
+                io.weight_gradient[self.place(c)] += T::of64(sum);
             }
         }
         let Some(target) = &mut io.input_gradients[0] else { return };

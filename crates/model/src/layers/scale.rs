@@ -1,6 +1,8 @@
 //! Scale: a learned factor for each channel, and a bias on request. Factors that another layer computes (Caffe's form
 //! with two inputs) are not supported.
 
+use std::ops::Range;
+
 use synapress_kernels::real::Real;
 use synapress_kernels::scalar::{round_shift, saturate};
 
@@ -69,6 +71,10 @@ impl Layer for Scale {
         true
     }
 
+    fn sums_over_peers(&self) -> bool {
+        true
+    }
+
     fn forgets_output(&self) -> bool {
         true
     }
@@ -124,8 +130,8 @@ impl<T: Real> Float<T> for Scale {
         };
         if !io.weight_gradient.is_empty() || !io.bias_gradient.is_empty() {
             let of = |d, x| [d * x, d];
-            let [factors, bias] =
-                channel_sums(shape, io.batch, |_, at| pair_sums(&gradient[at.clone()], &input[at], of));
+            let of = |at: Range<usize>| pair_sums(&gradient[at.clone()], &input[at], of);
+            let [factors, bias] = channel_sums(&*io.scratch.peers, shape, io.batch, io.images(), of);
             let add = |to: &mut [T], sums: Vec<f64>| to.iter_mut().zip(sums).for_each(|(to, sum)| *to += T::of64(sum));
             add(io.weight_gradient, factors);
             add(io.bias_gradient, bias);
