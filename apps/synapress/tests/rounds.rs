@@ -21,7 +21,7 @@ fn rounds(pruning: &Value) -> &[Value] {
 
 /// Which weights are zero.
 fn zeros(folder: &Folder, name: &str) -> Vec<bool> {
-    let net = read(&folder.path(name), &Limits::default()).unwrap();
+    let net = read(folder.path(name), &Limits::default()).unwrap();
     let values = |id: usize| net.weights[id].as_ref().unwrap().values().into_owned();
     net.synaptic().into_iter().flat_map(values).map(|w| w == 0.0).collect()
 }

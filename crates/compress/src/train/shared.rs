@@ -101,7 +101,7 @@ fn peers_get_the_bits_of_one_alone() {
                 let options = Options { batch_statistics, ..options(batch) };
                 let run = |peers: &Arc<dyn Peers>| {
                     let mut losses = 0.0;
-                    let mut told = |p: Progress| {
+                    let mut told = |p: Progress, _: &mut dyn FnMut() -> Net| {
                         losses += p.loss;
                         true
                     };
@@ -132,7 +132,7 @@ fn a_shared_job_goes_on_with_another_number_of_peers() {
     let checkpoint = Checkpoint { path: folder.path().join("training.syn"), every: 2 };
     let run = |peers: &Arc<dyn Peers>, until: usize, kept: Option<&Checkpoint>| {
         // One of them alone wants to stop.
-        let mut told = |p: Progress| p.step < until || peers.rank() + 1 < peers.count();
+        let mut told = |p: Progress, _: &mut dyn FnMut() -> Net| p.step < until || peers.rank() + 1 < peers.count();
         train(&net, None, &mut Random(8), true, None, &options, kept, peers, &mut told)
     };
     let alone = run(&(Arc::new(Alone) as Arc<dyn Peers>), usize::MAX, None).unwrap();
@@ -154,7 +154,7 @@ fn batches_that_cannot_be_shared_out_are_refused() {
     let net = net();
     for (batch, count, what) in [(8, 3, "1, 2 or 4"), (3, 4, "multiple of 4")] {
         let run = |peers: &Arc<dyn Peers>| {
-            train(&net, None, &mut Random(batch), true, None, &options(batch), None, peers, &mut |_| true)
+            train(&net, None, &mut Random(batch), true, None, &options(batch), None, peers, &mut |_, _| true)
         };
         for refused in each(count, run) {
             let message = refused.unwrap_err().to_string();
