@@ -21,7 +21,7 @@ fn ten_kills_at_random_moments_change_no_bit() {
     let folder = Folder::new();
     let line = |out: &str| {
         format!(
-            "train tiny.prototxt --data train.txt --val val.txt --test-interval 35 --shift 2 --cutout 5 --steps 600 \
+            "train tiny.prototxt --data train.txt --val val.txt --test-interval 35 --shift 2 --cutout 5 --steps 400 \
              --batch 10 --checkpoint-every 15 -o {out}"
         )
     };

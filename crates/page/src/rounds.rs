@@ -16,7 +16,7 @@ pub fn section(at: &At, report: &Report) -> Markup {
             "In a round the weights below each layer\u{2019}s threshold fall, which is a ratio times the standard deviation of "
             "the layer\u{2019}s weights at the time; then the rest is retrained, and zeros stay zero."
             @if let Some(baseline) = pruning.baseline {
-                " Top-1 is that on " (figure(&at.to("images"), pruning.images, count(pruning.images as u64))) " images of "
+                " Accuracy is top-1 on " (figure(&at.to("images"), pruning.images, count(pruning.images as u64))) " images of "
                 (words(&at.to("source"), &pruning.source)) "; before the first round it was "
                 (figure(&at.to("baseline"), baseline, percent(baseline))) "%."
             }

@@ -98,7 +98,7 @@ fn accuracies(at: &At, training: &Training) -> Markup {
                 data-cx-from=(at.to("step")) data-cy-from=(at.to("top1")) {}
         }
     };
-    panel("accuracy", "Top-1 over the steps", "top-1 %", [&x, &y], &marks)
+    panel("accuracy", "Accuracy over the steps", "top-1 %", [&x, &y], &marks)
 }
 
 fn panel(id: &str, name: &str, unit: &str, [x, y]: [&Scale; 2], marks: &Markup) -> Markup {
