@@ -77,7 +77,7 @@ mod tests {
     fn everybody_hears_everybody_in_order() {
         for _ in 0..50 {
             let heard = each(3, |peers| {
-                let mine = "abc"[..=peers.rank()].as_bytes();
+                let mine = &b"abc"[..=peers.rank()];
                 let first = gather_each(peers, mine);
                 (first, gather(peers, &[peers.rank() as u32; 2]), all(peers, true), all(peers, peers.rank() != 1))
             });
