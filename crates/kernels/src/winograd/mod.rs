@@ -15,7 +15,7 @@ use std::ops::Range;
 use crate::columns;
 use crate::real::Real;
 use crate::wide;
-use matrices::{A2, A4, Adjoint, B2, B4, G2, G4, RUN};
+use matrices::{A2, A4, Adjoint, B2, B4, G2, G4, Matrix, RUN};
 use passes::{Walk, Window, collect, collect_weights, scatter, spread, spread_weights, zeros};
 
 /// How an image is cut into tiles.
@@ -101,21 +101,8 @@ impl Tiles {
         matrices: &mut [T],
         place: Place,
     ) {
-        let walk = self.walk(&rows, 2);
-        let window = Window { size: self.size, first: self.first(&rows), width: walk.width };
-        let images = planes.images.chunks_exact(planes.len);
-        let scratch = zeros(scratch, images.len() * walk.area());
-        for c in 0..planes.channels {
-            let from = planes.from + c * self.size[0] * self.size[1];
-            for (image, to) in images.clone().zip(scratch.chunks_exact_mut(walk.area())) {
-                window.copy(&image[from..], to);
-            }
-            let work = (&*scratch, walk, &mut *matrices, place.stride, c * place.columns);
-            match self.out {
-                2 => wide::run(work, spread::<T, B2, 4, 4>),
-                _ => wide::run(work, spread::<T, B4, 6, 6>),
-            }
-        }
+        let window = (self.size, self.first(&rows));
+        self.spread::<T, B2, B4, 4, 6>(planes, self.walk(&rows, 2), window, scratch, matrices, place);
     }
 
     /// Gradients of the outputs of some rows of tiles, as gradients of their products; columns behind the last tile
@@ -128,19 +115,32 @@ impl Tiles {
         matrices: &mut [T],
         place: Place,
     ) {
-        let walk = self.walk(&rows, 0);
-        let window = Window { size: self.output, first: [(rows.start * self.out) as isize, 0], width: walk.width };
+        let (walk, window) = (self.walk(&rows, 0), (self.output, [(rows.start * self.out) as isize, 0]));
+        self.spread::<T, Adjoint<A2>, Adjoint<A4>, 2, 4>(planes, walk, window, scratch, matrices, place);
+    }
+
+    /// Tiles of planes of a size, from a first pixel on, to matrices, by the matrix of either kind of tiles.
+    fn spread<T: Real, M2: Matrix<4, C2>, M4: Matrix<6, C4>, const C2: usize, const C4: usize>(
+        &self,
+        planes: Planes<&[T]>,
+        walk: Walk,
+        (size, first): ([usize; 2], [isize; 2]),
+        scratch: &mut Vec<T>,
+        matrices: &mut [T],
+        place: Place,
+    ) {
+        let window = Window { size, first, width: walk.width };
         let images = planes.images.chunks_exact(planes.len);
         let scratch = zeros(scratch, images.len() * walk.area());
         for c in 0..planes.channels {
-            let from = planes.from + c * self.output[0] * self.output[1];
+            let from = planes.from + c * size[0] * size[1];
             for (image, to) in images.clone().zip(scratch.chunks_exact_mut(walk.area())) {
                 window.copy(&image[from..], to);
             }
             let work = (&*scratch, walk, &mut *matrices, place.stride, c * place.columns);
             match self.out {
-                2 => wide::run(work, spread::<T, Adjoint<A2>, 4, 2>),
-                _ => wide::run(work, spread::<T, Adjoint<A4>, 6, 4>),
+                2 => wide::run(work, spread::<T, M2, 4, C2>),
+                _ => wide::run(work, spread::<T, M4, 6, C4>),
             }
         }
     }
