@@ -208,6 +208,11 @@ impl Weights {
         }
     }
 
+    /// Share of weights that are exactly zero, from 0 to 1.
+    pub fn sparsity(&self) -> f64 {
+        self.zeros() as f64 / self.len().max(1) as f64
+    }
+
     /// Checks sizes against the layer's, indices against the codebook, that centroid 0 is zero, that codes fit their
     /// format and that every number is finite.
     ///

@@ -141,7 +141,7 @@ fn report(net: &Net) -> (Value, String) {
         let Form::Coded { centroids, .. } = &weights.form else { continue };
         let (name, count) = (&net.graph.node(id).name, centroids.len());
         let bits = group::index_bits(count);
-        let sparsity = weights.zeros() as f64 / weights.len().max(1) as f64;
+        let sparsity = weights.sparsity();
         out.add_row([name.clone(), (count - 1).to_string(), bits.to_string(), format!("{:.2}%", 100.0 * sparsity)]);
         layers.push(json!({ "name": name, "centroids": count - 1, "index_bits": bits, "sparsity": sparsity }));
     }

@@ -112,7 +112,7 @@ impl At {
             Form::Coded { centroids, .. } => Some(group::index_bits(centroids.len())),
             _ => None,
         };
-        let sparsity = weights.zeros() as f64 / weights.len().max(1) as f64;
+        let sparsity = weights.sparsity();
         Some(Self { stage, sparsity, index_bits, weight_bits: quantized.unwrap_or(32) })
     }
 }

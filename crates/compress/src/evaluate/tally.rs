@@ -64,15 +64,14 @@ impl Tally {
     fn take(&mut self, from: &Self, batch: usize) {
         let start = if batch == 0 { [0; 3] } else { from.ends[batch - 1] };
         let [images, skipped, scores] = [0, 1, 2].map(|i| start[i]..from.ends[batch][i]);
-        let range = images.clone();
-        self.ids.extend_from_slice(&from.ids[range.clone()]);
-        self.hits1.extend_from_slice(&from.hits1[range.clone()]);
-        self.hits5.extend_from_slice(&from.hits5[range.clone()]);
-        self.labels.extend_from_slice(&from.labels[range.clone()]);
-        self.highest.extend_from_slice(&from.highest[range.clone()]);
-        self.surprise.extend_from_slice(&from.surprise[range.clone()]);
-        self.divergence.extend_from_slice(from.divergence.get(range.clone()).unwrap_or_default());
-        self.agreed.extend_from_slice(from.agreed.get(range).unwrap_or_default());
+        self.ids.extend_from_slice(&from.ids[images.clone()]);
+        self.hits1.extend_from_slice(&from.hits1[images.clone()]);
+        self.hits5.extend_from_slice(&from.hits5[images.clone()]);
+        self.labels.extend_from_slice(&from.labels[images.clone()]);
+        self.highest.extend_from_slice(&from.highest[images.clone()]);
+        self.surprise.extend_from_slice(&from.surprise[images.clone()]);
+        self.divergence.extend_from_slice(from.divergence.get(images.clone()).unwrap_or_default());
+        self.agreed.extend_from_slice(from.agreed.get(images).unwrap_or_default());
         self.skipped.extend_from_slice(&from.skipped[skipped]);
         self.scores.extend_from_slice(&from.scores[scores]);
     }

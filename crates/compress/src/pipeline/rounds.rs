@@ -185,7 +185,7 @@ pub(super) fn told(name: &str, at: &Net, after: &Net, ratios: &Ratios) -> Round 
             name: name.clone(),
             ratio,
             threshold: prune::threshold(&before.values(), ratio),
-            sparsity: 100.0 * weights.zeros() as f64 / weights.len().max(1) as f64,
+            sparsity: 100.0 * weights.sparsity(),
         })
     };
     Round {
@@ -219,7 +219,7 @@ fn reached(net: &Net, ratios: &Ratios, pattern: Pattern) -> Result<Target, Error
         .filter_map(|id| {
             let weights = pruned.weights[id].as_ref()?;
             let name = pruned.graph.node(id).name.clone();
-            Some((name, weights.zeros() as f64 / weights.len().max(1) as f64))
+            Some((name, weights.sparsity()))
         })
         .collect();
     Ok(Target { sparsity: prune::sparsity(&pruned), layers, pattern, ..Target::default() })

@@ -78,7 +78,7 @@ impl FloatWeights {
         let values = float.values();
         let (counts, beyond) = binned(values.iter().map(|&w| (w, 1)), edge);
         let deviation = prune::deviation(&values);
-        let share = weights.zeros() as f64 / weights.len().max(1) as f64;
+        let share = weights.sparsity();
         let more = weights.zeros() > float.zeros();
         let ratio = prune::ratio_for_sparsity(&values, share).ok().filter(|_| more);
         Self { counts, beyond, deviation, threshold: ratio.map(|ratio| ratio * deviation) }

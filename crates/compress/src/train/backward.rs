@@ -10,7 +10,8 @@ use synapress_run::{Executor, Parameters, Parts, Plan, Rounded};
 /// Gradients of one batch. Buffers are kept from step to step.
 #[derive(Debug)]
 pub struct Gradients<T: Real> {
-    /// Gradients of each node's weights and bias by the whole batch, also where it is shared out to peers; empty for nodes without parameters.
+    /// Gradients of each node's weights and bias by the whole batch, also where it is shared out to peers; empty for nodes
+    /// without parameters.
     pub parameters: Vec<Parameters<T>>,
     activations: Vec<Option<Vec<T>>>,
     spare: Vec<Vec<T>>,

@@ -52,8 +52,8 @@ pub fn logits(graph: &Graph) -> Vec<(NodeId, f32)> {
 }
 
 impl Trainer {
-    /// Prepares training of `net` on the processor, in batches of up to `batch` images. With `hold_zeros`, weights that are exactly zero
-    /// are pruned and stay so. With `through`, the same network quantized, weights and outputs have the nearest codes of
+    /// Prepares training of `net` on the processor, in batches of up to `batch` images. With `hold_zeros`, weights that
+    /// are exactly zero are pruned and stay so. With `through`, the same network quantized, weights and outputs have the nearest codes of
     /// its formats while they are computed with, and gradients pass straight through the rounding; biases are not
     /// rounded.
     ///

@@ -5,9 +5,8 @@
 use super::cells::Cells;
 use super::lanes::{Dot, Lanes, V};
 use super::loops::{VECTORS, put_outputs};
-use super::place::Cell;
 use super::run::Part;
-use super::sums::{Block, Layer, Lists};
+use super::sums::{Layer, Lists};
 
 /// Different weights that half a byte can tell apart.
 const MOST: usize = 16;
@@ -36,15 +35,15 @@ pub(super) fn codebook(layer: &Layer<'_>, narrow: bool) -> Option<Codebook> {
 
 /// Whether indices are quicker than weights.
 pub(super) fn pays(layer: &Layer<'_>) -> bool {
-    layer.input.cell == Cell::Bytes && layer.weights.len() >= LARGE
+    layer.weights.len() >= LARGE
 }
 
 /// Indices of some outputs, `[cell][pair of vectors][lane][channel]`: those of the first vector of a pair in the lower
 /// halves of bytes.
 pub(super) fn arrange(cells: &Cells, codebook: &Codebook, lanes: usize, arranged: &mut Vec<u32>) {
-    let index = |w: i16| codebook.iter().position(|&code| i16::from(code) == w).expect("the codebook has all weights");
     let mut indices = [0u8; 256];
-    codebook.iter().for_each(|&code| indices[usize::from(code as u8)] = index(code.into()) as u8);
+    // Where there are fewer weights the codebook ends with zeros, of which the first one counts.
+    codebook.iter().enumerate().rev().for_each(|(i, &code)| indices[usize::from(code as u8)] = i as u8);
     for of_cell in cells.weights() {
         let indices_of =
             |output: usize| of_cell.get(output).map_or([0; 4], |w| w.map(|w| indices[usize::from(w as u8)]));
@@ -97,11 +96,4 @@ pub(super) unsafe fn outputs<D: LookUp>(part: &Part<'_>, codebook: &Codebook) {
 pub(super) fn blocks(outputs: usize, lanes: usize) -> impl Iterator<Item = (usize, usize)> {
     let most = VECTORS * lanes;
     (0..outputs).step_by(most).map(move |first| (first, (outputs - first).min(most)))
-}
-
-impl Block {
-    /// A block of indices at this place.
-    pub(super) fn indexed(first: usize, count: usize, list: std::ops::Range<usize>, weights: usize) -> Self {
-        Self { first, count, rows: VECTORS, lists: Lists::Shared(list), weights }
-    }
 }

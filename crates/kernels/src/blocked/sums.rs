@@ -249,7 +249,7 @@ impl Sums {
             self.lists.extend(&cells.offsets);
             codebook::arrange(&cells, codebook, self.loops.lanes, arranged);
             self.work += (cells.offsets.len() * VECTORS * self.loops.lanes) as u64;
-            blocks.push(Block::indexed(first, count, list..self.lists.len(), weights));
+            blocks.push(Block { first, count, rows: VECTORS, lists: Lists::Shared(list..self.lists.len()), weights });
         }
     }
 

@@ -16,7 +16,7 @@ use crate::columns;
 use crate::real::Real;
 use crate::wide;
 use matrices::{A2, A4, Adjoint, B2, B4, G2, G4, Matrix, RUN};
-use passes::{Walk, Window, collect, collect_weights, scatter, spread, spread_weights, zeros};
+use passes::{Walk, Window, collect, collect_weights, front, scatter, spread, spread_weights, zeros};
 
 /// How an image is cut into tiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +160,7 @@ impl Tiles {
         let walk = self.walk(&rows, 0);
         let [bottom, right] = self.output;
         let (first, last) = (rows.start * self.out, (rows.end * self.out).min(bottom));
-        let scratch = zeros(scratch, planes.images.len() / planes.len * walk.area());
+        let scratch = front(scratch, planes.images.len() / planes.len * walk.area());
         for c in 0..planes.channels {
             let work = (matrices, place.stride, c * place.columns, walk, &mut *scratch);
             match self.out {

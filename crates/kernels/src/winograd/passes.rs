@@ -3,11 +3,17 @@
 use super::matrices::{Matrix, RUN, Run, both};
 use crate::real::Real;
 
-/// The front of a buffer, cleared.
-pub(super) fn zeros<T: Real>(buffer: &mut Vec<T>, n: usize) -> &mut [T] {
+/// The front of a buffer, which grows if it must.
+pub(super) fn front<T: Real>(buffer: &mut Vec<T>, n: usize) -> &mut [T] {
     buffer.resize(buffer.len().max(n), T::default());
-    buffer[..n].fill(T::default());
     &mut buffer[..n]
+}
+
+/// The same, cleared.
+pub(super) fn zeros<T: Real>(buffer: &mut Vec<T>, n: usize) -> &mut [T] {
+    let front = front(buffer, n);
+    front.fill(T::default());
+    front
 }
 
 /// Part of a plane and what lies around.
@@ -138,7 +144,7 @@ pub(super) fn spread<T: Real, M: Matrix<R, C>, const R: usize, const C: usize>(
 
 /// The elements of as many tiles from matrices.
 #[inline(always)]
-pub(super) fn read<T: Real, const C: usize>(matrices: &[T], stride: usize, at: usize) -> [[Run<T>; C]; C] {
+fn read<T: Real, const C: usize>(matrices: &[T], stride: usize, at: usize) -> [[Run<T>; C]; C] {
     let mut elements = [[[T::default(); RUN]; C]; C];
     for r in 0..C {
         for c in 0..C {

@@ -127,7 +127,7 @@ fn forward_images<T: Real>(
     }
 }
 
-fn bias_of<'a, T>(g: &Linear, bias: &'a [T], group: usize) -> Option<&'a [T]> {
+pub(super) fn bias_of<'a, T>(g: &Linear, bias: &'a [T], group: usize) -> Option<&'a [T]> {
     let rows = g.output.channels / g.groups;
     (!bias.is_empty()).then(|| &bias[group * rows..][..rows])
 }
@@ -246,6 +246,19 @@ fn backward_images<T: Real>(
     }
 }
 
+/// Adds up the gradients of lanes as far as these are wanted: in their order, so that the sum does not depend on which
+/// thread ran which.
+pub(super) fn add_lanes<T: Real>(lanes: &[Lane<T>], weight_gradient: &mut [T], bias_gradient: &mut [T]) {
+    for lane in lanes {
+        if !weight_gradient.is_empty() {
+            crate::layers::add_all(weight_gradient, &lane.weight_gradient);
+        }
+        if !bias_gradient.is_empty() {
+            crate::layers::add_all(bias_gradient, &lane.bias_gradient);
+        }
+    }
+}
+
 /// The sum of a row, in 16 interleaved parts, which vectorize.
 pub(super) fn sum<T: Real>(row: &[T]) -> T {
     let mut parts = [T::default(); 16];
@@ -321,14 +334,6 @@ impl<T: Real> Float<T> for Convolution {
                 backward_images(&g, &cut, images, gradient, dx, packed, wanted, lane);
             }
         });
-        // Lanes are summed in their order, so the sum does not depend on which thread ran which.
-        for lane in &io.scratch.lanes[..used] {
-            if wanted[0] {
-                crate::layers::add_all(io.weight_gradient, &lane.weight_gradient);
-            }
-            if wanted[1] {
-                crate::layers::add_all(io.bias_gradient, &lane.bias_gradient);
-            }
-        }
+        add_lanes(&io.scratch.lanes[..used], io.weight_gradient, io.bias_gradient);
     }
 }

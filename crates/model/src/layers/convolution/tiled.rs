@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use synapress_kernels::real::{Left, Mat, Real};
 use synapress_kernels::winograd::{Place, Planes, Tiles};
 
-use super::float::sum;
+use super::float::{add_lanes, bias_of, sum};
 use crate::layer::{Backward, Forward, LANES, Lane, front};
 use crate::linear::Linear;
 
@@ -124,7 +124,7 @@ impl Tiling {
                 }
                 let from = group * outputs * g.output.area();
                 let planes = Planes { images: &mut *out, len: g.output.len(), from, channels: outputs };
-                let bias = (!shared.bias.is_empty()).then(|| &shared.bias[group * outputs..][..outputs]);
+                let bias = bias_of(g, shared.bias, group);
                 let place = Place { stride: to, columns };
                 self.tiles.outputs(products, place, bias, shared.rectified, rows, plane, planes);
             }
@@ -238,15 +238,7 @@ impl Tiling {
             }
             lane.transformed = sums;
         });
-        // Lanes are summed in their order, so the sum does not depend on which thread ran which.
-        for lane in &io.scratch.lanes[..used] {
-            if wanted[0] {
-                crate::layers::add_all(io.weight_gradient, &lane.weight_gradient);
-            }
-            if wanted[1] {
-                crate::layers::add_all(io.bias_gradient, &lane.bias_gradient);
-            }
-        }
+        add_lanes(&io.scratch.lanes[..used], io.weight_gradient, io.bias_gradient);
     }
 }
 
