@@ -24,7 +24,7 @@ def net():
         layers.append(nn.MaxPool2d(2))
     layers.append(nn.Flatten())
     for _ in range(2):
-        layers += [nn.Linear(inputs, 512), nn.ReLU(inplace=True), nn.Dropout()]
+        layers += [nn.Linear(inputs, 512), nn.ReLU(inplace=True)]
         inputs = 512
     return nn.Sequential(*layers, nn.Linear(512, 10))
 

@@ -73,7 +73,7 @@ pub struct Training {
     /// Momentum of Nesterov's kind
     #[arg(long)]
     pub nesterov: bool,
-    /// Weight decay
+    /// Weight decay; none by default, 5e-4 is usual when training from nothing
     #[arg(long, value_name = "X")]
     pub decay: Option<f32>,
     /// Largest norm of all gradients together; 0 for no limit

@@ -70,8 +70,13 @@ pub const ZOO: &[Entry] = &[
     },
     Entry {
         name: "vgg16_cifar10_half",
-        about: "the same with convolutions half as wide",
+        about: "the same with convolutions half as wide, and without dropout",
         prototxt: include_str!("../zoo/vgg16_cifar10_half.prototxt"),
+    },
+    Entry {
+        name: "googlenet_cifar10",
+        about: "GoogLeNet's inception modules a quarter as wide, for images of 32x32 pixels, with batch normalization",
+        prototxt: include_str!("../zoo/googlenet_cifar10.prototxt"),
     },
 ];
 

@@ -36,6 +36,7 @@ fn networks_have_their_published_sizes() {
         case("mobilenet", 4_253_864, 568_740_352, [28, 0, 0]),
         case("vgg16_cifar10", 15_257_802, 313_725_952, [13, 3, 0]),
         case("vgg16_cifar10_half", 4_085_866, 79_139_840, [13, 3, 0]),
+        case("googlenet_cifar10", 382_266, 30_052_864, [56, 1, 9]),
     ];
     for case in cases {
         let net = zoo::net(case.name).unwrap_or_else(|e| panic!("{e}"));

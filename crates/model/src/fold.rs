@@ -2,6 +2,8 @@
 //! same scores, fewer layers, and none without an integer form. It works on floating-point weights and comes before
 //! pruning.
 
+use std::borrow::Cow;
+
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::graph::{Graph, Node, NodeId};
@@ -60,6 +62,18 @@ pub fn fold_batch_norm(net: &Net) -> Result<Net, Error> {
     }
     folded.verify()?;
     Ok(folded)
+}
+
+/// What is quantized in place of a network: the network [without BatchNorm](fold_batch_norm), which has no integer form, or
+/// else the network as it is.
+///
+/// # Errors
+/// As [`fold_batch_norm`].
+pub fn without_batch_norm(net: &Net) -> Result<Cow<'_, Net>, Error> {
+    match net.graph.nodes().iter().any(|node| node.layer.running_average().is_some()) {
+        true => Ok(Cow::Owned(fold_batch_norm(net)?)),
+        false => Ok(Cow::Borrowed(net)),
+    }
 }
 
 /// Divides the weights of the layers that read the image, so that they put out for an image what they did for one that

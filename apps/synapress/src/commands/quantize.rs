@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use synapress_compress::recipe;
 use synapress_compress::train::Options;
 use synapress_model::Net;
+use synapress_model::fold::without_batch_norm;
 
 use super::Run;
 use crate::job::{Keeping, Material, Teaching};
@@ -84,7 +85,8 @@ impl Run for Quantize {
 
     fn run(self) -> Result<()> {
         self.target.check()?;
-        let bench = self.material.bench(self.source.open_complete()?)?;
+        let net = self.source.open_complete()?;
+        let bench = self.material.bench(without_batch_norm(&net)?.into_owned())?;
         bench.calibration("quantization")?;
         let images = bench.calibration.as_ref().map_or(0, |d| d.len());
         let base = Options { steps: 0, temperature: 1.0, ..Options::default() };

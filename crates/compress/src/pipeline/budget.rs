@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 use synapress_code as code;
 use synapress_model::Net;
+use synapress_model::fold::without_batch_norm;
 
 use super::compress::{Made, effort};
 use super::figures::Table;
@@ -88,6 +89,7 @@ impl Job<'_> {
     /// [`Error::Settings`] when no price makes the file so small; those of the steps; [`Error::Stopped`].
     pub fn compress_within(&mut self, net: &Net, validation: &Dataset, budget: &Budget) -> Result<Outcome, Error> {
         net.verify()?;
+        let net = &*without_batch_norm(net)?;
         let clock = Instant::now();
         let baseline = self.baseline(net, validation)?;
         let start = Made { net: net.clone(), effort: Effort::None, seconds: 0.0 };

@@ -1,11 +1,13 @@
 //! Hierarchical compression as a whole: a network, a recipe and images in; the compressed network and the table of the
 //! paper out.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use synapress_code as code;
 use synapress_model::Net;
+use synapress_model::fold::without_batch_norm;
 
 use super::figures::Table;
 use super::{Error, Job, Pruned};
@@ -45,11 +47,19 @@ impl Job<'_> {
         let mut rows = vec![self.row(Stage::Baseline, &start, &baseline, net, None)?];
         let mut at_last = baseline.clone();
         let (levels, rounds) = self.pruned(&start, recipe, validation)?;
+        // Pruned networks are retrained with BatchNorm; what comes after works on what will be integers.
+        let fold = |net: &Net| match recipe.quantize {
+            Some(_) => without_batch_norm(net).map(Cow::into_owned),
+            None => Ok(net.clone()),
+        };
+        let float = fold(net)?;
         let pruned = levels.last().unwrap_or(&start);
+        let pruned = &Made { net: fold(&pruned.net)?, ..pruned.clone() };
+        let unpruned = &Made { net: float.clone(), ..start.clone() };
         // A grouped network can serve two rows.
         let (mut grouped, mut last) = (BTreeMap::new(), start.clone());
         for stage in recipe.stages() {
-            let base = if stage.name().contains("SP") { pruned } else { &start };
+            let base = if stage.name().contains("SP") { pruned } else { unpruned };
             let mut made = base.clone();
             if stage.name().contains("SG") {
                 let widths = recipe.widths().filter(|_| stage.name().contains("SQ"));
@@ -61,12 +71,12 @@ impl Job<'_> {
                 };
                 made = match grouped.get(name) {
                     Some(made) => Made::clone(made),
-                    None => self.grouped(name, widths, base, net, recipe)?,
+                    None => self.grouped(name, widths, base, &float, recipe)?,
                 };
                 grouped.insert(name, made.clone());
             }
             if stage.name().contains("SQ") {
-                made = self.quantized(stage, &made, net, recipe)?;
+                made = self.quantized(stage, &made, &float, recipe)?;
             }
             if stage == Stage::Pruned {
                 for (at, level) in levels.iter().enumerate() {
@@ -77,7 +87,7 @@ impl Job<'_> {
                 }
             } else {
                 let evaluation = self.measure_against(stage.name(), &made.net, validation, Some(&baseline))?;
-                rows.push(self.row(stage, &made, &evaluation, net, Some(&baseline))?);
+                rows.push(self.row(stage, &made, &evaluation, &float, Some(&baseline))?);
                 at_last = evaluation;
             }
             last = made;
@@ -91,7 +101,7 @@ impl Job<'_> {
             settings: toml::to_string(recipe).ok(),
             seed: train::Options::from(&recipe.retrain).seed,
         };
-        let report = self.report(table, net, &last.net, [&baseline, &at_last], validation)?;
+        let report = self.report(table, &float, &last.net, [&baseline, &at_last], validation)?;
         Ok(Outcome { net: last.net, report })
     }
 

@@ -2,7 +2,7 @@
 
 use synapress_code as code;
 use synapress_import::fill;
-use synapress_model::layers::{Convolution, InnerProduct, Input, Relu, Softmax};
+use synapress_model::layers::{BatchNorm, Convolution, InnerProduct, Input, Relu, Scale, Softmax};
 use synapress_model::{Graph, Net, Preprocess, Shape};
 
 use super::*;
@@ -20,10 +20,20 @@ struct Tiny {
 }
 
 fn tiny() -> Tiny {
+    tiny_of(false)
+}
+
+fn tiny_of(normalized: bool) -> Tiny {
     let shapes = Synthetic { width: 12, height: 12, difficulty: 0.2, ..Synthetic::default() };
     let mut g = Graph::new();
     let at = g.add("data", Input { shape: Shape::new(3, 12, 12).unwrap() }, &[]).unwrap();
     let at = g.add("conv", Convolution::square(6, 3, 2, 1), &[at]).unwrap();
+    let at = if normalized {
+        let at = g.add("conv/bn", BatchNorm::default(), &[at]).unwrap();
+        g.add("conv/scale", Scale { bias: true }, &[at]).unwrap()
+    } else {
+        at
+    };
     let at = g.add("relu", Relu::default(), &[at]).unwrap();
     let at = g.add("fc", InnerProduct { outputs: 10, bias: true }, &[at]).unwrap();
     g.add("prob", Softmax::default(), &[at]).unwrap();
@@ -97,6 +107,26 @@ fn a_recipe_gives_the_rows_of_the_paper_and_the_network_of_the_last() {
     assert_eq!(rebuilt, 4, "two levels, groups and integers: {:?}", net.about.history);
     assert_eq!(report.rows[5].size_bytes, bytes(&net).len() as u64);
     assert!(report.rows[2..].iter().all(|r| r.sparsity >= report.rows[2].sparsity - 1e-9), "zero stays zero");
+}
+
+#[test]
+fn a_network_with_batch_normalization_is_retrained_with_it_and_becomes_integers_without() {
+    let tiny = tiny_of(true);
+    let recipe = format!("{RECIPE}    labels = true\n    batch_statistics = true\n");
+    let recipe = Recipe::parse(&recipe, "test").unwrap();
+    let Outcome { net, report } =
+        tiny.job(&Work::none(), &mut |_| true, |job| job.compress(&tiny.net, &tiny.validation, &recipe)).unwrap();
+    assert!(net.integers.is_some() && net.graph.find("conv/bn").is_none());
+    // The pruned rows are of the network as it was given, and what follows holds their zeros.
+    assert!((report.rows[2].sparsity - 60.0).abs() < 1.0 && report.rows[5].sparsity >= report.rows[2].sparsity - 1e-9);
+    assert!(report.rows.iter().skip(1).all(|row| row.layers.iter().any(|layer| layer.name == "conv")));
+    let pruned: Vec<&str> = report.rows[2].layers.iter().map(|layer| &layer.name[..]).collect();
+    assert!(pruned.contains(&"conv/bn"), "{pruned:?}");
+
+    let plain = Recipe::parse("[quantize]\n conv_bits = 8\n fc_bits = 8\n output_bits = 8", "test").unwrap();
+    let alone =
+        tiny.job(&Work::none(), &mut |_| true, |job| job.compress(&tiny.net, &tiny.validation, &plain)).unwrap();
+    assert!(alone.net.integers.is_some());
 }
 
 /// Runs a job as a whole, and stopped after every few events until it ends; both must end with the same bits.

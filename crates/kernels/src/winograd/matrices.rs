@@ -96,8 +96,7 @@ const fn transposed<const R: usize, const C: usize>(m: &[[f64; C]; R]) -> [[f64;
 
 /// `m x`. The compiler leaves nothing of zeros and ones.
 #[inline(always)]
-fn along<T: Real, M: Matrix<R, C>, const R: usize, const C: usize>(x: [&Run<T>; C]) -> [Run<T>; R] {
-    let mut out = [[T::default(); RUN]; R];
+fn along<T: Real, M: Matrix<R, C>, const R: usize, const C: usize>(x: [&Run<T>; C], out: &mut [Run<T>; R]) {
     for i in 0..RUN {
         for r in 0..R {
             let mut sum: Option<T> = None;
@@ -110,22 +109,32 @@ fn along<T: Real, M: Matrix<R, C>, const R: usize, const C: usize>(x: [&Run<T>; 
             out[r][i] = sum.unwrap_or_default();
         }
     }
-    out
 }
 
-/// `m x m'`: along both axes.
-#[inline(always)]
-pub(super) fn both<T: Real, M: Matrix<R, C>, const R: usize, const C: usize>(x: &[[Run<T>; C]; C]) -> [[Run<T>; R]; R] {
-    let mut half = [[[T::default(); RUN]; C]; R];
-    for c in 0..C {
-        let column = along::<T, M, R, C>(std::array::from_fn(|r| &x[r][c]));
-        for r in 0..R {
-            half[r][c] = column[r];
+/// What is written while tiles are transformed, and never read before: made once, for it takes as long to clear as to
+/// write.
+pub(super) struct Room<T, const R: usize, const C: usize> {
+    /// Columns of `m x`.
+    half: [[Run<T>; R]; C],
+    out: [[Run<T>; R]; R],
+}
+
+impl<T: Real, const R: usize, const C: usize> Room<T, R, C> {
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        let zeros = [T::default(); RUN];
+        Self { half: [[zeros; R]; C], out: [[zeros; R]; R] }
+    }
+
+    /// `m x m'`: along both axes.
+    #[inline(always)]
+    pub(super) fn both<M: Matrix<R, C>>(&mut self, x: &[[Run<T>; C]; C]) -> &[[Run<T>; R]; R] {
+        for c in 0..C {
+            along::<T, M, R, C>(std::array::from_fn(|r| &x[r][c]), &mut self.half[c]);
         }
+        for r in 0..R {
+            along::<T, M, R, C>(std::array::from_fn(|c| &self.half[c][r]), &mut self.out[r]);
+        }
+        &self.out
     }
-    let mut out = [[[T::default(); RUN]; R]; R];
-    for r in 0..R {
-        out[r] = along::<T, M, R, C>(std::array::from_fn(|c| &half[r][c]));
-    }
-    out
 }

@@ -16,7 +16,7 @@ use crate::columns;
 use crate::real::Real;
 use crate::wide;
 use matrices::{A2, A4, Adjoint, B2, B4, G2, G4, Matrix, RUN};
-use passes::{Walk, Window, collect, collect_weights, front, scatter, spread, spread_weights, zeros};
+use passes::{Collect, CollectWeights, Scatter, Spread, SpreadWeights, Walk, Window, front, zeros};
 
 /// How an image is cut into tiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,16 +131,16 @@ impl Tiles {
     ) {
         let window = Window { size, first, width: walk.width };
         let images = planes.images.chunks_exact(planes.len);
-        let scratch = zeros(scratch, images.len() * walk.area());
+        let (scratch, starts) = (zeros(scratch, images.len() * walk.area()), walk.starts(images.len()));
         for c in 0..planes.channels {
             let from = planes.from + c * size[0] * size[1];
             for (image, to) in images.clone().zip(scratch.chunks_exact_mut(walk.area())) {
                 window.copy(&image[from..], to);
             }
-            let work = (&*scratch, walk, &mut *matrices, place.stride, c * place.columns);
+            let work = (&*scratch, (&starts[..], walk.width), &mut *matrices, place.stride, c * place.columns);
             match self.out {
-                2 => wide::run(work, spread::<T, M2, 4, C2>),
-                _ => wide::run(work, spread::<T, M4, 6, C4>),
+                2 => wide::run::<Spread<M2, 4, C2>, _>(work),
+                _ => wide::run::<Spread<M4, 6, C4>, _>(work),
             }
         }
     }
@@ -160,12 +160,13 @@ impl Tiles {
         let walk = self.walk(&rows, 0);
         let [bottom, right] = self.output;
         let (first, last) = (rows.start * self.out, (rows.end * self.out).min(bottom));
-        let scratch = front(scratch, planes.images.len() / planes.len * walk.area());
+        let images = planes.images.len() / planes.len;
+        let (scratch, starts) = (front(scratch, images * walk.area()), walk.starts(images));
         for c in 0..planes.channels {
-            let work = (matrices, place.stride, c * place.columns, walk, &mut *scratch);
+            let work = (matrices, place.stride, c * place.columns, (&starts[..], walk.width), &mut *scratch);
             match self.out {
-                2 => wide::run(work, collect::<T, A2, 2, 4>),
-                _ => wide::run(work, collect::<T, A4, 4, 6>),
+                2 => wide::run::<Collect<A2, 2, 4>, _>(work),
+                _ => wide::run::<Collect<A4, 4, 6>, _>(work),
             }
             let (from, bias) = (planes.from + c * bottom * right, bias.map_or(T::default(), |bias| bias[c]));
             let images = planes.images.chunks_exact_mut(planes.len);
@@ -183,7 +184,8 @@ impl Tiles {
         }
     }
 
-    /// Adds to the gradients of the inputs of some rows of tiles, from the gradients of their transforms.
+    /// The gradients of the inputs of some rows of tiles, from the gradients of their transforms: added to what is there, or
+    /// written, which is for all rows at once, since neighbouring tiles have inputs in common.
     pub fn input_gradients<T: Real>(
         &self,
         matrices: &[T],
@@ -191,21 +193,23 @@ impl Tiles {
         rows: Range<usize>,
         scratch: &mut Vec<T>,
         planes: Planes<&mut [T]>,
+        add: bool,
     ) {
         let walk = self.walk(&rows, 2);
         let window = Window { size: self.size, first: self.first(&rows), width: walk.width };
-        let area = planes.images.len() / planes.len * walk.area();
+        let images = planes.images.len() / planes.len;
+        let (area, starts) = (images * walk.area(), walk.starts(images));
         for c in 0..planes.channels {
             let scratch = zeros(scratch, area);
-            let work = (matrices, place.stride, c * place.columns, walk, &mut *scratch);
+            let work = (matrices, place.stride, c * place.columns, (&starts[..], walk.width), &mut *scratch);
             match self.out {
-                2 => wide::run(work, scatter::<T, Adjoint<B2>, 4>),
-                _ => wide::run(work, scatter::<T, Adjoint<B4>, 6>),
+                2 => wide::run::<Scatter<Adjoint<B2>, 4>, _>(work),
+                _ => wide::run::<Scatter<Adjoint<B4>, 6>, _>(work),
             }
             let from = planes.from + c * self.size[0] * self.size[1];
             let images = planes.images.chunks_exact_mut(planes.len);
             for (image, tiles) in images.zip(scratch.chunks_exact(walk.area())) {
-                window.add(tiles, &mut image[from..]);
+                window.put(tiles, &mut image[from..], add);
             }
         }
     }
@@ -214,8 +218,8 @@ impl Tiles {
     pub fn weights<T: Real>(&self, weights: &[T], matrices: &mut [T], stride: usize) {
         let work = (weights, matrices, stride);
         match self.out {
-            2 => wide::run(work, spread_weights::<T, G2, 4>),
-            _ => wide::run(work, spread_weights::<T, G4, 6>),
+            2 => wide::run::<SpreadWeights<G2, 4>, _>(work),
+            _ => wide::run::<SpreadWeights<G4, 6>, _>(work),
         }
     }
 
@@ -223,8 +227,8 @@ impl Tiles {
     pub fn weight_gradients<T: Real>(&self, matrices: &[T], stride: usize, gradients: &mut [T]) {
         let work = (matrices, stride, gradients);
         match self.out {
-            2 => wide::run(work, collect_weights::<T, Adjoint<G2>, 4>),
-            _ => wide::run(work, collect_weights::<T, Adjoint<G4>, 6>),
+            2 => wide::run::<CollectWeights<Adjoint<G2>, 4>, _>(work),
+            _ => wide::run::<CollectWeights<Adjoint<G4>, 6>, _>(work),
         }
     }
 }

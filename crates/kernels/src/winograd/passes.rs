@@ -1,7 +1,10 @@
 //! The passes over images that the transforms consist of: planes with zeros around, from these to matrices, and back.
 
-use super::matrices::{Matrix, RUN, Run, both};
+use std::marker::PhantomData;
+
+use super::matrices::{Matrix, RUN, Room, Run};
 use crate::real::Real;
+use crate::wide::Work;
 
 /// The front of a buffer, which grows if it must.
 pub(super) fn front<T: Real>(buffer: &mut Vec<T>, n: usize) -> &mut [T] {
@@ -47,12 +50,17 @@ impl Window {
         }
     }
 
-    /// Adds to a plane.
-    pub(super) fn add<T: Real>(&self, window: &[T], plane: &mut [T]) {
+    /// Adds to a plane, or writes to it.
+    pub(super) fn put<T: Real>(&self, window: &[T], plane: &mut [T], add: bool) {
         let [(y, from_y, rows), (x, from_x, n)] = self.overlap(window.len() / self.width);
         let window = window[y * self.width..].chunks_exact(self.width).take(rows);
         for (from, to) in window.zip(plane[from_y * self.size[1]..].chunks_exact_mut(self.size[1])) {
-            to[from_x..][..n].iter_mut().zip(&from[x..][..n]).for_each(|(t, &f)| *t += f);
+            let (from, to) = (&from[x..][..n], &mut to[from_x..][..n]);
+            if add {
+                to.iter_mut().zip(from).for_each(|(t, &f)| *t += f);
+            } else {
+                copy(from, to);
+            }
         }
     }
 }
@@ -92,12 +100,12 @@ pub(super) struct Walk {
 
 impl Walk {
     /// Where the tiles of `count` planes start, in order.
-    #[inline(always)]
-    fn starts(self, count: usize) -> impl Iterator<Item = usize> {
-        let Self { rows, across, out, height, width } = self;
-        (0..count).flat_map(move |i| {
+    pub(super) fn starts(&self, count: usize) -> Vec<usize> {
+        let &Self { rows, across, out, height, width } = self;
+        let of = move |i: usize| {
             (0..rows).flat_map(move |y| (0..across).map(move |x| (i * height + y * out) * width + x * out))
-        })
+        };
+        (0..count).flat_map(of).collect()
     }
 
     /// Elements of a plane.
@@ -106,133 +114,174 @@ impl Walk {
     }
 }
 
-/// Tiles of `C` x `C` elements to matrices of `R` x `R` elements.
+/// Tiles in planes: where each starts, and pixels of a row of the planes.
+pub(super) type Places<'a> = (&'a [usize], usize);
+
+/// `N` elements of a row of as many tiles as start somewhere, element by element. Only a few widths become shuffles of
+/// vectors: 2 and 4.
 #[inline(always)]
-pub(super) fn spread<T: Real, M: Matrix<R, C>, const R: usize, const C: usize>(
-    (planes, walk, matrices, stride, mut at): (&[T], Walk, &mut [T], usize, usize),
-) {
-    let mut starts = walk.starts(planes.len() / walk.area());
-    let mut tile = [[[T::default(); RUN]; C]; C];
-    loop {
-        let mut n = 0;
-        while n < RUN
-            && let Some(start) = starts.next()
-        {
+fn gather<T: Real, const N: usize>(planes: &[T], starts: &[usize], offset: usize, to: &mut [Run<T>]) {
+    let mut rows = [[T::default(); N]; RUN];
+    for (row, &start) in rows.iter_mut().zip(starts) {
+        *row = *planes[start + offset..].first_chunk().expect("a tile lies in its plane");
+    }
+    for (c, to) in to[..N].iter_mut().enumerate() {
+        for n in 0..RUN {
+            to[n] = rows[n][c];
+        }
+    }
+}
+
+/// `N` elements of a row of as many tiles, tile by tile.
+#[inline(always)]
+fn by_tile<T: Real, const N: usize>(from: &[Run<T>]) -> [[T; N]; RUN] {
+    let mut rows = [[T::default(); N]; RUN];
+    for n in 0..RUN {
+        for c in 0..N {
+            rows[n][c] = from[c][n];
+        }
+    }
+    rows
+}
+
+/// Tiles of `C` x `C` elements to matrices of `R` x `R` elements.
+pub(super) struct Spread<M, const R: usize, const C: usize>(PhantomData<M>);
+
+impl<T: Real, M: Matrix<R, C>, const R: usize, const C: usize> Work<(&[T], Places<'_>, &mut [T], usize, usize)>
+    for Spread<M, R, C>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn work((planes, (starts, width), matrices, stride, at): (&[T], Places<'_>, &mut [T], usize, usize)) {
+        let (mut tile, mut room) = ([[[T::default(); RUN]; C]; C], Room::new());
+        for (run, starts) in starts.chunks(RUN).enumerate() {
             for r in 0..C {
-                let row: &[T; C] = planes[start + r * walk.width..].first_chunk().expect("a tile lies in its plane");
-                for c in 0..C {
-                    tile[r][c][n] = row[c];
+                let (at, tile) = (r * width, &mut tile[r]);
+                if C < 4 {
+                    gather::<T, 2>(planes, starts, at, tile);
+                } else {
+                    gather::<T, 4>(planes, starts, at, tile);
+                }
+                if C > 4 {
+                    gather::<T, 2>(planes, starts, at + 4, &mut tile[4..]);
                 }
             }
-            n += 1;
-        }
-        if n == 0 {
-            break;
-        }
-        if n < RUN {
-            tile.as_flattened_mut().iter_mut().for_each(|run| run[n..].fill(T::default()));
-        }
-        let elements = both::<T, M, R, C>(&tile);
-        for r in 0..R {
-            for c in 0..R {
-                matrices[(r * R + c) * stride + at..][..RUN].copy_from_slice(&elements[r][c]);
+            let elements = room.both::<M>(&tile);
+            for r in 0..R {
+                for c in 0..R {
+                    matrices[(r * R + c) * stride + at + run * RUN..][..RUN].copy_from_slice(&elements[r][c]);
+                }
             }
         }
-        at += RUN;
     }
 }
 
 /// The elements of as many tiles from matrices.
 #[inline(always)]
-fn read<T: Real, const C: usize>(matrices: &[T], stride: usize, at: usize) -> [[Run<T>; C]; C] {
-    let mut elements = [[[T::default(); RUN]; C]; C];
+fn read<T: Real, const C: usize>(matrices: &[T], stride: usize, at: usize, elements: &mut [[Run<T>; C]; C]) {
     for r in 0..C {
         for c in 0..C {
             elements[r][c] = *matrices[(r * C + c) * stride + at..].first_chunk().expect("columns are whole runs");
         }
     }
-    elements
 }
 
 /// Matrices of `C` x `C` elements to tiles of `R` x `R` elements that do not overlap.
-#[inline(always)]
-pub(super) fn collect<T: Real, M: Matrix<R, C>, const R: usize, const C: usize>(
-    (matrices, stride, mut at, walk, planes): (&[T], usize, usize, Walk, &mut [T]),
-) {
-    let mut starts = walk.starts(planes.len() / walk.area()).peekable();
-    while starts.peek().is_some() {
-        let tile = both::<T, M, R, C>(&read::<T, C>(matrices, stride, at));
-        for (n, start) in starts.by_ref().take(RUN).enumerate() {
+pub(super) struct Collect<M, const R: usize, const C: usize>(PhantomData<M>);
+
+impl<T: Real, M: Matrix<R, C>, const R: usize, const C: usize> Work<(&[T], usize, usize, Places<'_>, &mut [T])>
+    for Collect<M, R, C>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn work((matrices, stride, at, (starts, width), planes): (&[T], usize, usize, Places<'_>, &mut [T])) {
+        let (mut elements, mut room) = ([[[T::default(); RUN]; C]; C], Room::new());
+        for (run, starts) in starts.chunks(RUN).enumerate() {
+            read(matrices, stride, at + run * RUN, &mut elements);
+            let tiles = room.both::<M>(&elements);
             for r in 0..R {
-                let row: &mut [T; R] =
-                    planes[start + r * walk.width..].first_chunk_mut().expect("a tile lies in its plane");
-                for c in 0..R {
-                    row[c] = tile[r][c][n];
+                for (row, &start) in by_tile::<T, R>(&tiles[r]).iter().zip(starts) {
+                    *planes[start + r * width..].first_chunk_mut().expect("a tile lies in its plane") = *row;
                 }
             }
         }
-        at += RUN;
     }
 }
 
 /// Matrices to tiles of as many elements, which overlap and are summed.
-#[inline(always)]
-pub(super) fn scatter<T: Real, M: Matrix<C, C>, const C: usize>(
-    (matrices, stride, mut at, walk, planes): (&[T], usize, usize, Walk, &mut [T]),
-) {
-    let mut starts = walk.starts(planes.len() / walk.area()).peekable();
-    while starts.peek().is_some() {
-        let tile = both::<T, M, C, C>(&read::<T, C>(matrices, stride, at));
-        for (n, start) in starts.by_ref().take(RUN).enumerate() {
-            for r in 0..C {
-                let row: &mut [T; C] =
-                    planes[start + r * walk.width..].first_chunk_mut().expect("a tile lies in its plane");
-                for c in 0..C {
-                    row[c] += tile[r][c][n];
+pub(super) struct Scatter<M, const C: usize>(PhantomData<M>);
+
+impl<T: Real, M: Matrix<C, C>, const C: usize> Work<(&[T], usize, usize, Places<'_>, &mut [T])> for Scatter<M, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn work((matrices, stride, at, (starts, width), planes): (&[T], usize, usize, Places<'_>, &mut [T])) {
+        let (mut elements, mut room) = ([[[T::default(); RUN]; C]; C], Room::new());
+        for (run, starts) in starts.chunks(RUN).enumerate() {
+            read(matrices, stride, at + run * RUN, &mut elements);
+            let tiles = room.both::<M>(&elements);
+            for (n, &start) in starts.iter().enumerate() {
+                for r in 0..C {
+                    let sums: &mut [T; C] =
+                        planes[start + r * width..].first_chunk_mut().expect("a tile lies in its plane");
+                    for c in 0..C {
+                        sums[c] += tiles[r][c][n];
+                    }
                 }
             }
         }
-        at += RUN;
     }
 }
 
-#[inline(always)]
-pub(super) fn spread_weights<T: Real, M: Matrix<R, 3>, const R: usize>(
-    (weights, matrices, stride): (&[T], &mut [T], usize),
-) {
-    for (run, weights) in weights.chunks(RUN * 9).enumerate() {
-        let mut taps = [[[T::default(); RUN]; 3]; 3];
-        for (n, weights) in weights.chunks_exact(9).enumerate() {
-            for (i, &w) in weights.iter().enumerate() {
-                taps[i / 3][i % 3][n] = w;
+/// Weights to matrices of `R` x `R` elements.
+pub(super) struct SpreadWeights<M, const R: usize>(PhantomData<M>);
+
+impl<T: Real, M: Matrix<R, 3>, const R: usize> Work<(&[T], &mut [T], usize)> for SpreadWeights<M, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn work((weights, matrices, stride): (&[T], &mut [T], usize)) {
+        let (mut taps, mut room) = ([[[T::default(); RUN]; 3]; 3], Room::new());
+        for (run, weights) in weights.chunks(RUN * 9).enumerate() {
+            for (n, weights) in weights.chunks_exact(9).enumerate() {
+                for (i, &w) in weights.iter().enumerate() {
+                    taps[i / 3][i % 3][n] = w;
+                }
             }
-        }
-        let elements = both::<T, M, R, 3>(&taps);
-        let n = weights.len() / 9;
-        for r in 0..R {
-            for c in 0..R {
-                matrices[(r * R + c) * stride + run * RUN..][..n].copy_from_slice(&elements[r][c][..n]);
+            let elements = room.both::<M>(&taps);
+            let n = weights.len() / 9;
+            for r in 0..R {
+                for c in 0..R {
+                    matrices[(r * R + c) * stride + run * RUN..][..n].copy_from_slice(&elements[r][c][..n]);
+                }
             }
         }
     }
 }
 
-#[inline(always)]
-pub(super) fn collect_weights<T: Real, M: Matrix<3, C>, const C: usize>(
-    (matrices, stride, gradients): (&[T], usize, &mut [T]),
-) {
-    for (run, gradients) in gradients.chunks_mut(RUN * 9).enumerate() {
-        let n = gradients.len() / 9;
-        let mut elements = [[[T::default(); RUN]; C]; C];
-        for r in 0..C {
-            for c in 0..C {
-                elements[r][c][..n].copy_from_slice(&matrices[(r * C + c) * stride + run * RUN..][..n]);
+/// Matrices of `C` x `C` elements to gradients of weights, which they are added to.
+pub(super) struct CollectWeights<M, const C: usize>(PhantomData<M>);
+
+impl<T: Real, M: Matrix<3, C>, const C: usize> Work<(&[T], usize, &mut [T])> for CollectWeights<M, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn work((matrices, stride, gradients): (&[T], usize, &mut [T])) {
+        let (mut elements, mut room) = ([[[T::default(); RUN]; C]; C], Room::new());
+        for (run, gradients) in gradients.chunks_mut(RUN * 9).enumerate() {
+            let n = gradients.len() / 9;
+            for r in 0..C {
+                for c in 0..C {
+                    elements[r][c][..n].copy_from_slice(&matrices[(r * C + c) * stride + run * RUN..][..n]);
+                }
             }
-        }
-        let taps = both::<T, M, 3, C>(&elements);
-        for (n, gradients) in gradients.chunks_exact_mut(9).enumerate() {
-            for (i, g) in gradients.iter_mut().enumerate() {
-                *g += taps[i / 3][i % 3][n];
+            let taps = room.both::<M>(&elements);
+            for (n, gradients) in gradients.chunks_exact_mut(9).enumerate() {
+                for (i, g) in gradients.iter_mut().enumerate() {
+                    *g += taps[i / 3][i % 3][n];
+                }
             }
         }
     }

@@ -100,7 +100,13 @@ fn gradients_are_adjoints() {
             let other = numbers(n, 11);
             let mut back = vec![0.0; images.len()];
             let planes = Planes { images: &mut back[..], len, from: 0, channels: 1 };
-            t.input_gradients(&other, place, rows.clone(), &mut scratch, planes);
+            t.input_gradients(&other, place, rows.clone(), &mut scratch, planes, true);
+            if rows == (0..t.down()) {
+                let mut written = vec![5.0; images.len()];
+                let planes = Planes { images: &mut written[..], len, from: 0, channels: 1 };
+                t.input_gradients(&other, place, rows.clone(), &mut scratch, planes, false);
+                assert_eq!(written, back, "{:?}", case.size);
+            }
             assert!(close(dot(&matrices, &other), dot(&images, &back)), "inputs of {:?}", case.size);
 
             let mut outputs = vec![0.0; IMAGES * out];

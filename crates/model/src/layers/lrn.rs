@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 use synapress_kernels::real::Real;
 use synapress_kernels::scalar::{range, round_shift, saturate};
-use synapress_kernels::wide;
+use synapress_kernels::wide::{self, Work};
 
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
@@ -344,10 +344,12 @@ struct Images<'a, T> {
     lane: &'a mut Lane<T>,
 }
 
-impl Lrn {
-    /// Normalizes channels, and keeps their scales if there is room for them.
+/// Normalizes channels, and keeps their scales if there is room for them.
+impl<T: Real> Work<(&Self, Piece<'_, T>)> for Lrn {
+    type Output = ();
+
     #[inline(always)]
-    fn normalize<T: Real>((lrn, piece): (&Self, Piece<'_, T>)) {
+    fn work((lrn, piece): (&Self, Piece<'_, T>)) {
         let Piece { shape, image, first, output, mut saved } = piece;
         let area = shape.area();
         let (k, weight) = (T::of(lrn.k), T::of64(f64::from(lrn.alpha) / lrn.count() as f64));
@@ -378,11 +380,15 @@ impl Lrn {
             }
         }
     }
+}
 
-    /// The gradients of some images. With `s` the saved scales:
-    /// `dx_i = dy_i s_i^-beta - 2 alpha beta / n x_i * sum of dy_j y_j / s_j` over the window, which is symmetric.
+/// The gradients of some images. With `s` the saved scales:
+/// `dx_i = dy_i s_i^-beta - 2 alpha beta / n x_i * sum of dy_j y_j / s_j` over the window, which is symmetric.
+impl<T: Real> Work<(&Self, Images<'_, T>)> for Lrn {
+    type Output = ();
+
     #[inline(always)]
-    fn differentiate<T: Real>((lrn, images): (&Self, Images<'_, T>)) {
+    fn work((lrn, images): (&Self, Images<'_, T>)) {
         let Images { shape, sources: [input, output, gradient, scales], target, add, lane } = images;
         let area = shape.area();
         let factor = T::of64(-2.0 * f64::from(lrn.alpha) * f64::from(lrn.beta) / lrn.count() as f64);
@@ -429,7 +435,7 @@ impl<T: Real> Float<T> for Lrn {
         work.into_par_iter().enumerate().for_each(|(i, (output, saved))| {
             let image = &io.inputs[0][i / pieces * len..][..len];
             let piece = Piece { shape, image, first: i % pieces * CHANNELS, output, saved };
-            wide::run((self, piece), Self::normalize);
+            wide::run::<Self, _>((self, piece));
         });
     }
 
@@ -442,7 +448,7 @@ impl<T: Real> Float<T> for Lrn {
         work.for_each(|(i, (target, lane))| {
             let sources = sources.map(|s| &s[i * images..][..target.len()]);
             let images = Images { shape, sources, target, add, lane };
-            wide::run((self, images), Self::differentiate);
+            wide::run::<Self, _>((self, images));
         });
     }
 }

@@ -6,7 +6,7 @@ use synapress_kernels::real::Real;
 use synapress_kernels::scalar::{reciprocal, round_shift, saturate};
 use synapress_kernels::wide;
 
-use super::windows::{Axis, largest, largest_and_places, largest_codes, means, spread};
+use super::windows::{Axis, Largest, LargestAndPlaces, LargestCodes, Means, spread};
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer, Mode};
@@ -187,7 +187,7 @@ impl Layer for Pooling {
         let (from, to) = (io.input_formats[0], io.output_format);
         let shift = i32::from(from.frac) - i32::from(to.frac);
         if self.method == Method::Max {
-            wide::run((&axes, io.inputs[0], &mut *io.output), largest_codes);
+            wide::run::<LargestCodes, _>((&axes, io.inputs[0], &mut *io.output));
             if from != to {
                 for q in io.output {
                     *q = saturate(round_shift(i64::from(*q), shift), to.bits, to.signed) as i16;
@@ -231,12 +231,12 @@ impl<T: Real> Float<T> for Pooling {
         if self.method == Method::Max && matches!(io.mode, Mode::Train { .. }) {
             io.memo.places.resize(len, 0);
             let work = work.zip(io.memo.places.par_chunks_mut(step * out_area));
-            work.for_each(|((out, planes), places)| wide::run((&axes, planes, out, places), largest_and_places));
+            work.for_each(|((out, planes), places)| wide::run::<LargestAndPlaces, _>((&axes, planes, out, places)));
             return;
         }
         work.for_each(|(out, planes)| match self.method {
-            Method::Max => wide::run((&axes, planes, out), largest),
-            Method::Average => wide::run((&axes, planes, out), means),
+            Method::Max => wide::run::<Largest, _>((&axes, planes, out)),
+            Method::Average => wide::run::<Means, _>((&axes, planes, out)),
         });
     }
 

@@ -3,6 +3,7 @@
 //! Both maximum and mean are separable: rows of a window are combined first, over the whole width at once, then columns.
 
 use synapress_kernels::real::Real;
+use synapress_kernels::wide::Work;
 
 /// One axis of a pooling layer over an image.
 #[derive(Clone, Copy, Debug)]
@@ -279,79 +280,110 @@ fn fold<T: Copy + Default>((axes, planes, out): Planes<'_, T>, combine: impl Fn(
     }
 }
 
-#[inline(always)]
-pub(super) fn largest<T: Real>(planes: Planes<'_, T>) {
-    fold(planes, T::larger);
+/// The largest value of each window.
+pub(super) struct Largest;
+
+impl<T: Real> Work<Planes<'_, T>> for Largest {
+    type Output = ();
+
+    #[inline(always)]
+    fn work(planes: Planes<'_, T>) {
+        fold(planes, T::larger);
+    }
 }
 
-#[inline(always)]
-pub(super) fn largest_codes(planes: Planes<'_, i16>) {
-    fold(planes, i16::max);
+/// The largest code of each window.
+pub(super) struct LargestCodes;
+
+impl Work<Planes<'_, i16>> for LargestCodes {
+    type Output = ();
+
+    #[inline(always)]
+    fn work(planes: Planes<'_, i16>) {
+        fold(planes, i16::max);
+    }
 }
 
-#[inline(always)]
-pub(super) fn means<T: Real>((axes, planes, out): Planes<'_, T>) {
-    fold((axes, planes, out), |a, b| a + b);
-    for (i, line) in out.chunks_exact_mut(axes[1].positions).enumerate() {
-        let rows = axes[0].counted(i % axes[0].positions);
-        for (x, o) in line.iter_mut().enumerate() {
-            *o = *o / T::of64((rows * axes[1].counted(x)) as f64);
+/// The mean of each window.
+pub(super) struct Means;
+
+impl<T: Real> Work<Planes<'_, T>> for Means {
+    type Output = ();
+
+    #[inline(always)]
+    fn work((axes, planes, out): Planes<'_, T>) {
+        fold((axes, planes, &mut *out), |a, b| a + b);
+        for (i, line) in out.chunks_exact_mut(axes[1].positions).enumerate() {
+            let rows = axes[0].counted(i % axes[0].positions);
+            for (x, o) in line.iter_mut().enumerate() {
+                *o = *o / T::of64((rows * axes[1].counted(x)) as f64);
+            }
         }
     }
 }
 
 /// The largest value of each window of some planes, and the first place in its plane where it stands.
-#[inline(always)]
-pub(super) fn largest_and_places<T: Real>((axes, planes, out, places): (&[Axis; 2], &[T], &mut [T], &mut [u32])) {
-    let [vertical, horizontal] = axes;
-    let (width, (first, end)) = (horizontal.size, horizontal.inner);
-    if is_neighbourhood(axes) {
-        let area = vertical.size * width;
-        let mut rows = Rows::new(area);
-        let own: Vec<i32> = (0..area as i32).collect();
-        let outs = out.chunks_exact_mut(area).zip(places.chunks_exact_mut(area));
-        for (plane, (out, places)) in planes.chunks_exact(area).zip(outs) {
-            largest_neighbours(plane, width, &own, &mut rows, out, places);
-        }
-        return;
-    }
-    let mut rows = Rows::new(width);
-    let outs = out.chunks_exact_mut(horizontal.positions).zip(places.chunks_exact_mut(horizontal.positions));
-    for (i, (out, at)) in outs.enumerate() {
-        let plane = &planes[i / vertical.positions * vertical.size * width..][..vertical.size * width];
-        let (from, to) = vertical.pixels(i % vertical.positions);
-        rows.values.copy_from_slice(&plane[from * width..][..width]);
-        rows.places.iter_mut().zip((from * width) as i32..).for_each(|(p, place)| *p = place);
-        for row in from + 1..to {
-            take_larger(&plane[row * width..][..width], (row * width) as i32, &mut rows.values, &mut rows.places);
-        }
-        let (v, p) = (&rows.values[..], &rows.places[..]);
-        let best = |(from, to): (usize, usize)| {
-            let (value, place) = (from + 1..to).fold((v[from], p[from]), |best, x| first_larger(best, (v[x], p[x])));
-            (value, place as u32)
-        };
-        for x in horizontal.outer() {
-            (out[x], at[x]) = best(horizontal.pixels(x));
-        }
-        if first == end {
-            continue;
-        }
-        let (out, at, pixel) = (&mut out[first..end], &mut at[first..end], horizontal.inner_pixel());
-        let (v, p) = (&v[pixel..], &p[pixel..]);
-        match (horizontal.kernel, horizontal.stride) {
-            (3, 1) => first_of_three(v, &v[1..], &v[2..], p, &p[1..], &p[2..], out, at, |p| p as u32),
-            (3, 2) => {
-                let n = out.len() + 1;
-                let [(even, even_places), (odd, odd_places)] = &mut rows.halves;
-                halve(v, &mut even[..n], &mut odd[..n]);
-                halve(p, &mut even_places[..n], &mut odd_places[..n]);
-                first_of_three(even, odd, &even[1..], even_places, odd_places, &even_places[1..], out, at, |p| {
-                    p as u32
-                });
+pub(super) struct LargestAndPlaces;
+
+/// [`Planes`] and the places.
+type PlanesAndPlaces<'a, T> = (&'a [Axis; 2], &'a [T], &'a mut [T], &'a mut [u32]);
+
+impl<T: Real> Work<PlanesAndPlaces<'_, T>> for LargestAndPlaces {
+    type Output = ();
+
+    #[inline(always)]
+    fn work((axes, planes, out, places): PlanesAndPlaces<'_, T>) {
+        let [vertical, horizontal] = axes;
+        let (width, (first, end)) = (horizontal.size, horizontal.inner);
+        if is_neighbourhood(axes) {
+            let area = vertical.size * width;
+            let mut rows = Rows::new(area);
+            let own: Vec<i32> = (0..area as i32).collect();
+            let outs = out.chunks_exact_mut(area).zip(places.chunks_exact_mut(area));
+            for (plane, (out, places)) in planes.chunks_exact(area).zip(outs) {
+                largest_neighbours(plane, width, &own, &mut rows, out, places);
             }
-            (kernel, stride) => {
-                for (i, (out, at)) in out.iter_mut().zip(at).enumerate() {
-                    (*out, *at) = best((pixel + i * stride, pixel + i * stride + kernel));
+            return;
+        }
+        let mut rows = Rows::new(width);
+        let outs = out.chunks_exact_mut(horizontal.positions).zip(places.chunks_exact_mut(horizontal.positions));
+        for (i, (out, at)) in outs.enumerate() {
+            let plane = &planes[i / vertical.positions * vertical.size * width..][..vertical.size * width];
+            let (from, to) = vertical.pixels(i % vertical.positions);
+            rows.values.copy_from_slice(&plane[from * width..][..width]);
+            rows.places.iter_mut().zip((from * width) as i32..).for_each(|(p, place)| *p = place);
+            for row in from + 1..to {
+                take_larger(&plane[row * width..][..width], (row * width) as i32, &mut rows.values, &mut rows.places);
+            }
+            let (v, p) = (&rows.values[..], &rows.places[..]);
+            let best = |(from, to): (usize, usize)| {
+                let (value, place) =
+                    (from + 1..to).fold((v[from], p[from]), |best, x| first_larger(best, (v[x], p[x])));
+                (value, place as u32)
+            };
+            for x in horizontal.outer() {
+                (out[x], at[x]) = best(horizontal.pixels(x));
+            }
+            if first == end {
+                continue;
+            }
+            let (out, at, pixel) = (&mut out[first..end], &mut at[first..end], horizontal.inner_pixel());
+            let (v, p) = (&v[pixel..], &p[pixel..]);
+            match (horizontal.kernel, horizontal.stride) {
+                (3, 1) => first_of_three(v, &v[1..], &v[2..], p, &p[1..], &p[2..], out, at, |p| p as u32),
+                (3, 2) => {
+                    let n = out.len() + 1;
+                    let [(even, even_places), (odd, odd_places)] = &mut rows.halves;
+                    halve(v, &mut even[..n], &mut odd[..n]);
+                    halve(p, &mut even_places[..n], &mut odd_places[..n]);
+                    first_of_three(even, odd, &even[1..], even_places, odd_places, &even_places[1..], out, at, |p| {
+                        p as u32
+                    });
+                }
+                (kernel, stride) => {
+                    for (i, (out, at)) in out.iter_mut().zip(at).enumerate() {
+                        (*out, *at) = best((pixel + i * stride, pixel + i * stride + kernel));
+                    }
                 }
             }
         }

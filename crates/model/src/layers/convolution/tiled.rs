@@ -131,14 +131,14 @@ impl Tiling {
         }
     }
 
-    /// Writes or adds to the lane's gradients of transformed weights, if wanted, and adds to `dx`.
+    /// Writes or adds to the lane's gradients of transformed weights, if wanted, and to `dx`.
     fn backward_images<T: Real>(
         &self,
         g: &Linear,
         packed: &[T::Packed],
         images: &[T],
         gradient: &[T],
-        mut dx: Option<&mut [T]>,
+        mut dx: Option<(&mut [T], bool)>,
         weights: Option<(&mut [T], bool)>,
         lane: &mut Lane<T>,
     ) {
@@ -162,7 +162,7 @@ impl Tiling {
                         T::gemm(Left::Plain(Mat::new(y, outputs, columns)), x, sum, add, None);
                     }
                 }
-                let Some(dx) = &mut dx else { continue };
+                let Some((dx, add)) = &mut dx else { continue };
                 let to = Self::stride(inputs, columns);
                 let products = front(buffer, elements * to);
                 let packed = &packed[group * elements..][..elements];
@@ -172,7 +172,7 @@ impl Tiling {
                 }
                 let first = group * inputs * g.input.area();
                 let planes = Planes { images: &mut **dx, len: g.input.len(), from: first, channels: inputs };
-                self.tiles.input_gradients(products, Place { stride: to, columns }, rows, plane, planes);
+                self.tiles.input_gradients(products, Place { stride: to, columns }, rows, plane, planes, *add);
             }
         }
     }
@@ -211,13 +211,16 @@ impl Tiling {
         let work: Vec<_> = lanes.zip(io.inputs[0].chunks(inputs)).zip(io.output_gradient.chunks(outputs)).collect();
         let used = work.len();
         work.into_par_iter().for_each(|(((lane, mut dx), images), gradient)| {
-            if let (Some(dx), false) = (&mut dx, add) {
+            // What is made in one piece is written; pieces have rows in common.
+            let written = !add && self.rows == self.tiles.down();
+            if let (Some(dx), false) = (&mut dx, add || written) {
                 dx.fill(T::default());
             }
             let mut sums = std::mem::take(&mut lane.transformed);
             let parts = images.chunks(self.together * g.input.len());
             for (part, (images, gradient)) in parts.zip(gradient.chunks(self.together * g.output.len())).enumerate() {
-                let dx = dx.as_deref_mut().map(|dx| &mut dx[part * self.together * g.input.len()..][..images.len()]);
+                let at = part * self.together * g.input.len();
+                let dx = dx.as_deref_mut().map(|dx| (&mut dx[at..][..images.len()], !written));
                 let sums = wanted[0].then(|| front(&mut sums, g.groups * self.tiles.elements() * n));
                 self.backward_images(g, packed, images, gradient, dx, sums.map(|sums| (sums, part > 0)), lane);
             }
