@@ -56,10 +56,13 @@ impl Job<'_> {
         let pruned = levels.last().unwrap_or(&start);
         let pruned = &Made { net: fold(&pruned.net)?, ..pruned.clone() };
         let unpruned = &Made { net: float.clone(), ..start.clone() };
+        // Retrained from labels a network goes its own way: what follows keeps to its layers' outputs, not to those before.
+        let own = recipe.prune_retrain().iter().any(|r| r.labels == Some(true) && r.steps.unwrap_or(0) > 0);
         // A grouped network can serve two rows.
         let (mut grouped, mut last) = (BTreeMap::new(), start.clone());
         for stage in recipe.stages() {
             let base = if stage.name().contains("SP") { pruned } else { unpruned };
+            let towards = if own { &base.net } else { &float };
             let mut made = base.clone();
             if stage.name().contains("SG") {
                 let widths = recipe.widths().filter(|_| stage.name().contains("SQ"));
@@ -71,12 +74,12 @@ impl Job<'_> {
                 };
                 made = match grouped.get(name) {
                     Some(made) => Made::clone(made),
-                    None => self.grouped(name, widths, base, &float, recipe)?,
+                    None => self.grouped(name, widths, base, towards, recipe)?,
                 };
                 grouped.insert(name, made.clone());
             }
             if stage.name().contains("SQ") {
-                made = self.quantized(stage, &made, &float, recipe)?;
+                made = self.quantized(stage, &made, towards, recipe)?;
             }
             if stage == Stage::Pruned {
                 for (at, level) in levels.iter().enumerate() {
