@@ -11,6 +11,17 @@ TABLE = ["network", "recipe", "calibration_images", "images", "rows", "paper", "
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
 
+def table(figures):
+    """What is kept of a report. Histograms and single classes are many, and whoever runs this again has them."""
+    return {key: figures[key] for key in TABLE if key in figures}
+
+
+def cpu():
+    """The processor's name."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
 def build():
     subprocess.run(["cargo", "build", "--release", "-q", "-p", "synapress"], cwd=ROOT, check=True)
 
@@ -22,9 +33,7 @@ def compress(folder, how, train, val, report):
         command += [*how, "--data", train, "--val", val, "--mean", "104,117,123", "-o", Path(out) / "net.syn"]
         subprocess.run([str(c) for c in command], check=True)
         figures = json.loads((Path(out) / "net.json").read_text())
-        # The table; histograms and single classes are many, and whoever runs this again has them.
-        table = {key: figures[key] for key in TABLE if key in figures}
-        report.write_text(json.dumps(table, indent=2) + "\n")
+        report.write_text(json.dumps(table(figures), indent=2) + "\n")
 
 
 def loss(row):

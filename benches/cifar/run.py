@@ -16,17 +16,12 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from compress import TABLE, TARGET, build  # noqa: E402
+from compress import TARGET, build, cpu, table  # noqa: E402
 
 #: name: network of the zoo and passes over the training images
 NETWORKS = {"vgg16-half": ("vgg16_cifar10_half", 24), "googlenet": ("googlenet_cifar10", 12)}
 IMAGES = "--mean 125,123,114 --shift 4 --threads 2"
 TRAINING = "--batch 128 --learning-rate 0.1 --nesterov --decay 5e-4 --label-smoothing 0.1 --warmup 400 --checkpoint-every 200"
-
-
-def cpu():
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
 def run(words):
@@ -53,9 +48,8 @@ def compress(name, data, net, out):
     settings = [*IMAGES.split(), "--recipe", HERE / f"{name}.toml"]
     clock, spent = run([TARGET / "release/synapress", "compress", net, *data, *settings, "-o", out])
     figures = json.loads(out.with_suffix(".json").read_text())
-    table = {key: figures[key] for key in TABLE if key in figures}
     about = {"cpu": cpu(), "seconds": clock, "processor_seconds": spent}
-    (HERE / f"{name}.json").write_text(json.dumps(about | table, indent=1) + "\n")
+    (HERE / f"{name}.json").write_text(json.dumps(about | table(figures), indent=1) + "\n")
 
 
 def main():

@@ -19,16 +19,10 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+sys.path.insert(0, str(HERE.parent))
+from compress import ROOT, TARGET, cpu  # noqa: E402
+
 SETTINGS = "--mean 125,123,114 --shift 4 --batch 128 --learning-rate 0.05 --nesterov --label-smoothing 0.1 --threads 2"
-
-
-def cpu():
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":")[1].strip()
-    return "unknown"
 
 
 def synapress(data):
