@@ -109,7 +109,7 @@ pub struct Lane<T> {
     pub other: Vec<T>,
     /// Gradient of the weights by the lane's images: left there by backward passes for who adds up lanes of several peers.
     pub weight_gradient: Vec<T>,
-    /// Gradient of the weights in another form.
+    /// Weights, or their gradient, in another form.
     pub transformed: Vec<T>,
     /// Gradient of the bias likewise.
     pub bias_gradient: Vec<T>,

@@ -48,22 +48,17 @@ impl Job<'_> {
         let mut at_last = baseline.clone();
         let (levels, rounds) = self.pruned(&start, recipe, validation)?;
         // Pruned networks are retrained with BatchNorm; what comes after works on what will be integers.
-        let fold = |net: &Net| match recipe.quantize {
-            Some(_) => without_batch_norm(net).map(Cow::into_owned),
-            None => Ok(net.clone()),
-        };
-        let float = fold(net)?;
-        let pruned = levels.last().unwrap_or(&start);
-        let pruned = &Made { net: fold(&pruned.net)?, ..pruned.clone() };
-        let unpruned = &Made { net: float.clone(), ..start.clone() };
+        let unpruned = folded(&start, recipe)?;
+        let pruned = folded(levels.last().unwrap_or(&start), recipe)?;
+        let float = &unpruned.net;
         // Retrained from labels a network goes its own way: what follows keeps to its layers' outputs, not to those before.
         let own = recipe.prune_retrain().iter().any(|r| r.labels == Some(true) && r.steps.unwrap_or(0) > 0);
         // A grouped network can serve two rows.
-        let (mut grouped, mut last) = (BTreeMap::new(), start.clone());
+        let (mut grouped, mut last) = (BTreeMap::new(), Cow::Borrowed(&start));
         for stage in recipe.stages() {
-            let base = if stage.name().contains("SP") { pruned } else { unpruned };
-            let towards = if own { &base.net } else { &float };
-            let mut made = base.clone();
+            let base: &Made = if stage.name().contains("SP") { &pruned } else { &unpruned };
+            let towards = if own { &base.net } else { float };
+            let mut made = Cow::Borrowed(base);
             if stage.name().contains("SG") {
                 let widths = recipe.widths().filter(|_| stage.name().contains("SQ"));
                 let name = match (stage.name().contains("SP"), widths) {
@@ -72,14 +67,13 @@ impl Job<'_> {
                     (false, None) => "group-unpruned",
                     (false, Some(_)) => "group-unpruned-integers",
                 };
-                made = match grouped.get(name) {
-                    Some(made) => Made::clone(made),
-                    None => self.grouped(name, widths, base, towards, recipe)?,
-                };
-                grouped.insert(name, made.clone());
+                if !grouped.contains_key(name) {
+                    grouped.insert(name, self.grouped(name, widths, base, towards, recipe)?);
+                }
+                made = Cow::Owned(grouped[name].clone());
             }
             if stage.name().contains("SQ") {
-                made = self.quantized(stage, &made, towards, recipe)?;
+                made = Cow::Owned(self.quantized(stage, &made, towards, recipe)?);
             }
             if stage == Stage::Pruned {
                 for (at, level) in levels.iter().enumerate() {
@@ -90,7 +84,7 @@ impl Job<'_> {
                 }
             } else {
                 let evaluation = self.measure_against(stage.name(), &made.net, validation, Some(&baseline))?;
-                rows.push(self.row(stage, &made, &evaluation, &float, Some(&baseline))?);
+                rows.push(self.row(stage, &made, &evaluation, float, Some(&baseline))?);
                 at_last = evaluation;
             }
             last = made;
@@ -104,8 +98,8 @@ impl Job<'_> {
             settings: toml::to_string(recipe).ok(),
             seed: train::Options::from(&recipe.retrain).seed,
         };
-        let report = self.report(table, &float, &last.net, [&baseline, &at_last], validation)?;
-        Ok(Outcome { net: last.net, report })
+        let report = self.report(table, float, &last.net, [&baseline, &at_last], validation)?;
+        Ok(Outcome { net: last.into_owned().net, report })
     }
 
     fn pruned(
@@ -220,6 +214,17 @@ impl Job<'_> {
         };
         Ok(code::summary(file)?.layers.into_iter().map(row).collect())
     }
+}
+
+/// A network as stages after pruning take it: what will be quantized is without BatchNorm.
+fn folded<'m>(made: &'m Made, recipe: &Recipe) -> Result<Cow<'m, Made>, Error> {
+    if recipe.quantize.is_none() {
+        return Ok(Cow::Borrowed(made));
+    }
+    Ok(match without_batch_norm(&made.net)? {
+        Cow::Borrowed(_) => Cow::Borrowed(made),
+        Cow::Owned(net) => Cow::Owned(Made { net, ..*made }),
+    })
 }
 
 /// Calibration images that errors of layers are told on.

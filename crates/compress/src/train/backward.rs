@@ -1,6 +1,7 @@
 //! The backward pass: from gradients of the scores to gradients of all parameters.
 
 use bytemuck::Pod;
+use rayon::prelude::*;
 use synapress_kernels::real::Real;
 use synapress_model::layer::{InputGradient, LANES, Lane, Memo, Scratch};
 use synapress_model::{Backward, Float, Graph, Layer, NodeId, share};
@@ -43,10 +44,10 @@ where
                 })
                 .collect();
         }
-        for p in &mut self.parameters {
+        self.parameters.par_iter_mut().for_each(|p| {
             p.weights.fill(T::default());
             p.bias.fill(T::default());
-        }
+        });
         self.activations.resize_with(count, || None);
         let input = parts.graph.input().expect("an executor has one input");
         // Only what the parameters can influence needs a gradient: not the image.

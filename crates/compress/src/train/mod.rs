@@ -221,7 +221,12 @@ pub fn train(
             clip: if options.clip > 0.0 { options.clip } else { f32::INFINITY },
         };
         let seed = options.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (step as u64).wrapping_mul(0xd1b5_4a32_d192_ed03);
-        let loss = trainer.step(&images, target, rates, seed);
+        let loss = match shared {
+            // What passes messages to others may do so from this thread alone.
+            true => trainer.step(&images, target, rates, seed),
+            // On a thread of the pool a loop begins at once; from another each would wake the pool and be woken by it.
+            false => rayon::scope(|_| trainer.step(&images, target, rates, seed)),
+        };
         if !loss.is_finite() {
             return Err(Fault::Diverged { step });
         }

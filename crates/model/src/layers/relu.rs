@@ -99,15 +99,19 @@ impl<T: Real> Float<T> for Relu {
     fn backward(&self, io: Backward<'_, T>) {
         let slope = T::of(self.negative_slope);
         let Some(gradient) = &mut io.input_gradients[0] else { return };
-        if io.inputs[0].is_empty() {
-            for (g, y) in gradient.data.iter_mut().zip(io.output) {
-                *g = if *y > T::default() { *g } else { *g * slope };
+        let add = gradient.add;
+        gradient.data.par_chunks_mut(PIECE).enumerate().for_each(|(i, gradient)| {
+            let at = i * PIECE;
+            if io.inputs[0].is_empty() {
+                for (g, y) in gradient.iter_mut().zip(&io.output[at..]) {
+                    *g = if *y > T::default() { *g } else { *g * slope };
+                }
+            } else {
+                for ((g, x), d) in gradient.iter_mut().zip(&io.inputs[0][at..]).zip(&io.output_gradient[at..]) {
+                    let d = if *x > T::default() { *d } else { *d * slope };
+                    *g = if add { *g + d } else { d };
+                }
             }
-        } else {
-            for ((g, x), d) in gradient.data.iter_mut().zip(io.inputs[0]).zip(io.output_gradient) {
-                let d = if *x > T::default() { *d } else { *d * slope };
-                *g = if gradient.add { *g + d } else { d };
-            }
-        }
+        });
     }
 }

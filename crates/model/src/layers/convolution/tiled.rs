@@ -57,16 +57,26 @@ impl Tiling {
         (0..down).step_by(rows).map(move |y| y..(y + rows).min(down))
     }
 
-    /// Weights of each group, element by element, packed for products.
-    fn pack<T: Real>(&self, weights: &[T], transposed: bool) -> Vec<T::Packed> {
-        let [inputs, outputs] = self.channels;
+    /// Weights of each group, element by element, packed for products. Each lane transforms a part of them.
+    fn pack<T: Real>(&self, weights: &[T], transposed: bool, lanes: &mut [Lane<T>]) -> Vec<T::Packed> {
+        let ([inputs, outputs], elements) = (self.channels, self.tiles.elements());
         let n = inputs * outputs;
-        let mut matrices = vec![T::default(); self.tiles.elements() * n];
+        let part = Tiles::columns(n.div_ceil(lanes.len()));
         let mut packed = Vec::new();
         for weights in weights.chunks_exact(n * 9) {
-            self.tiles.weights(weights, &mut matrices, n);
-            let matrices = matrices.chunks_exact(n).map(|m| Mat::new(m, outputs, inputs));
-            packed.extend(matrices.map(|m| T::pack(if transposed { m.transposed() } else { m })));
+            lanes.par_iter_mut().zip(weights.par_chunks(part * 9)).for_each(|(lane, weights)| {
+                self.tiles.weights(weights, front(&mut lane.transformed, elements * part), part);
+            });
+            let lanes = &*lanes;
+            let pack = |whole: &mut Vec<T>, element: usize| {
+                whole.clear();
+                for (lane, weights) in lanes.iter().zip(weights.chunks(part * 9)) {
+                    whole.extend_from_slice(&lane.transformed[element * part..][..weights.len() / 9]);
+                }
+                let matrix = Mat::new(whole, outputs, inputs);
+                T::pack(if transposed { matrix.transposed() } else { matrix })
+            };
+            packed.par_extend((0..elements).into_par_iter().map_init(Vec::new, pack));
         }
         packed
     }
@@ -179,7 +189,7 @@ impl Tiling {
 
     pub(super) fn forward<T: Real>(&self, g: &Linear, io: Forward<'_, T>) {
         if io.memo.tiled.is_empty() {
-            io.memo.tiled = self.pack(io.weights, false);
+            io.memo.tiled = self.pack(io.weights, false, &mut io.scratch.lanes);
         }
         let shared = Shared { packed: &io.memo.tiled, bias: io.bias, rectified: io.rectified };
         let lanes = io.scratch.lanes.iter_mut();
@@ -197,7 +207,7 @@ impl Tiling {
         let wanted = [!io.weight_gradient.is_empty(), !io.bias_gradient.is_empty()];
         let mut target = io.input_gradients[0].take();
         if target.is_some() && io.memo.tiled_transposed.is_empty() {
-            io.memo.tiled_transposed = self.pack(io.weights, true);
+            io.memo.tiled_transposed = self.pack(io.weights, true, &mut io.scratch.lanes);
         }
         let packed = &io.memo.tiled_transposed;
         let (inputs, outputs) = (self.lane * g.input.len(), self.lane * g.output.len());
