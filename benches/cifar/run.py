@@ -18,8 +18,12 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 from compress import TARGET, build, cpu, table  # noqa: E402
 
-#: name: network of the zoo and passes over the training images
-NETWORKS = {"vgg16-half": ("vgg16_cifar10_half", 24), "googlenet": ("googlenet_cifar10", 12)}
+#: name: network of the zoo, passes over the training images and what else training images are put through
+NETWORKS = {
+    "vgg16-half": ("vgg16_cifar10_half", 24, ""),
+    "vgg16-half-cutout": ("vgg16_cifar10_half", 28, "--cutout 8"),
+    "googlenet": ("googlenet_cifar10", 12, ""),
+}
 IMAGES = "--mean 125,123,114 --shift 4 --threads 2"
 TRAINING = "--batch 128 --learning-rate 0.1 --nesterov --decay 5e-4 --label-smoothing 0.1 --warmup 400 --checkpoint-every 200"
 
@@ -34,21 +38,21 @@ def run(words):
 
 
 def train(name, data, out):
-    zoo, epochs = NETWORKS[name]
-    settings = f"{IMAGES} {TRAINING} --epochs {epochs} --test-interval {5 * 391}".split()
+    zoo, epochs, more = NETWORKS[name]
+    settings = f"{IMAGES} {more} {TRAINING} --epochs {epochs} --test-interval {5 * 391}".split()
     clock, spent = run([TARGET / "release/synapress", "train", f"zoo:{zoo}", *data, *settings, "-o", out])
     figures = json.loads(out.with_suffix(".json").read_text())
-    about = {"network": f"zoo:{zoo}", "settings": " ".join(settings), "cpu": cpu()}
+    about = {"network": f"zoo:{zoo}", "data": data[1].name, "settings": " ".join(settings), "cpu": cpu()}
     about |= {"seconds": clock, "processor_seconds": spent, "images": figures["images"]}
     tests = figures["training"]["tests"]
     (HERE / f"{name}.trained.json").write_text(json.dumps(about | {"tests": tests}, indent=1) + "\n")
 
 
 def compress(name, data, net, out):
-    settings = [*IMAGES.split(), "--recipe", HERE / f"{name}.toml"]
+    settings = [*IMAGES.split(), *NETWORKS[name][2].split(), "--recipe", HERE / f"{name}.toml"]
     clock, spent = run([TARGET / "release/synapress", "compress", net, *data, *settings, "-o", out])
     figures = json.loads(out.with_suffix(".json").read_text())
-    about = {"cpu": cpu(), "seconds": clock, "processor_seconds": spent}
+    about = {"cpu": cpu(), "data": data[1].name, "seconds": clock, "processor_seconds": spent}
     (HERE / f"{name}.json").write_text(json.dumps(about | table(figures), indent=1) + "\n")
 
 

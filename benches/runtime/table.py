@@ -2,17 +2,14 @@
 
 import csv
 import os
-import platform
 import statistics
+import sys
 from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 
 
-def cpu():
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":")[1].strip()
-    return platform.processor()
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from compress import cpu  # noqa: E402
 
 
 @dataclass

@@ -12,15 +12,15 @@ and ratios, and appends the raw figures to `benches/train_step/results.csv`.
 import csv
 import importlib.util
 import os
-import platform
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from compress import ROOT, TARGET, cpu  # noqa: E402
+
 TUNED = {"MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TOP_PAD_": "1073741824"}
 
 
@@ -30,13 +30,6 @@ def output(command, **env):
     if out.returncode != 0:
         sys.exit(f"{command[0]} failed:\n{out.stderr}")
     return out.stdout.split()
-
-
-def cpu():
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":")[1].strip()
-    return platform.processor()
 
 
 def main():
