@@ -8,6 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TABLE = ["network", "recipe", "calibration_images", "images", "rows", "paper", "trials"]
+#: Variables that tell glibc to keep freed memory, by which PyTorch may gain.
+TUNED = {"MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TOP_PAD_": "1073741824"}
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
 

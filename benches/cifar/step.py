@@ -21,7 +21,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from compress import ROOT, TARGET, cpu  # noqa: E402
+from compress import ROOT, TARGET, TUNED, cpu  # noqa: E402
 
 SETTINGS = "--mean 125,123,114 --shift 4 --batch 128 --learning-rate 0.05 --nesterov --label-smoothing 0.1 --threads 2 --limit 2560"
 
@@ -39,14 +39,10 @@ def synapress(data):
     return {"synapress": (seconds(64) - few) / 40}
 
 
-#: glibc is told to keep freed memory, by which PyTorch may gain.
-KEEPING = {"MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TOP_PAD_": "1073741824"}
-
-
 def pytorch():
     command = [sys.executable, HERE / "pytorch_step.py", "128", "20", "2"]
     times = {}
-    for how, more in (("", {}), (", memory kept", KEEPING)):
+    for how, more in (("", {}), (", memory kept", TUNED)):
         out = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **more}).stdout
         times |= {f"PyTorch, {name}{how}": float(s) for name, s in re.findall(r"(plain|channels last): ([\d.]+) s", out)}
     return times

@@ -7,7 +7,6 @@ import sys
 from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
 
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from compress import cpu  # noqa: E402
 

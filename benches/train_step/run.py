@@ -19,9 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from compress import ROOT, TARGET, cpu  # noqa: E402
-
-TUNED = {"MALLOC_TRIM_THRESHOLD_": "4294967296", "MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TOP_PAD_": "1073741824"}
+from compress import ROOT, TARGET, TUNED, cpu  # noqa: E402
 
 
 def output(command, **env):
