@@ -195,6 +195,15 @@ fn first_largest<T: Real>(inputs: &[&[T]], at: usize) -> usize {
     (1..inputs.len()).fold(0, |best, i| if inputs[i][at] > inputs[best][at] { i } else { best })
 }
 
+/// Writes the value of each place to `out`, or adds it.
+fn put<T: Real>(out: &mut [T], add: bool, value: impl Fn(usize) -> T) {
+    if add {
+        out.iter_mut().enumerate().for_each(|(i, g)| *g += value(i));
+    } else {
+        out.iter_mut().enumerate().for_each(|(i, g)| *g = value(i));
+    }
+}
+
 impl<T: Real> Float<T> for Eltwise {
     fn forward(&self, io: Forward<'_, T>) {
         let inputs = io.inputs;
@@ -228,20 +237,27 @@ impl<T: Real> Float<T> for Eltwise {
             let add = target.add;
             target.data.par_chunks_mut(PIECE).enumerate().for_each(|(piece, out)| {
                 let from = piece * PIECE;
-                for (i, g) in out.iter_mut().enumerate() {
-                    let at = from + i;
-                    let d = match &self.operation {
-                        Operation::Sum(c) => gradient[at] * coefficient(c, own),
-                        // Multiplied anew instead of divided out, for inputs that are zero.
-                        Operation::Product => {
-                            let others = inputs.iter().enumerate().filter(|&(other, _)| other != own);
-                            others.fold(gradient[at], |product, (_, x)| product * x[at])
-                        }
-                        // Among equals the first takes it all.
-                        Operation::Maximum if first_largest(inputs, at) == own => gradient[at],
-                        Operation::Maximum => T::default(),
-                    };
-                    *g = if add { *g + d } else { d };
+                let gradient = &gradient[from..from + out.len()];
+                match &self.operation {
+                    Operation::Sum(c) => {
+                        let c = coefficient::<T>(c, own);
+                        put(out, add, |i| gradient[i] * c);
+                    }
+                    // Multiplied anew instead of divided out, for inputs that are zero.
+                    Operation::Product => put(out, add, |i| {
+                        let others = inputs.iter().enumerate().filter(|&(other, _)| other != own);
+                        others.fold(gradient[i], |product, (_, x)| product * x[from + i])
+                    }),
+                    // Among equals the first takes it all.
+                    Operation::Maximum => {
+                        put(
+                            out,
+                            add,
+                            |i| {
+                                if first_largest(inputs, from + i) == own { gradient[i] } else { T::default() }
+                            },
+                        )
+                    }
                 }
             });
         }

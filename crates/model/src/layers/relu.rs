@@ -88,30 +88,36 @@ pub(super) fn rectify<T: Real>(x: T) -> T {
 impl<T: Real> Float<T> for Relu {
     fn forward(&self, io: Forward<'_, T>) {
         let slope = T::of(self.negative_slope);
-        let rectify = |x: T| if x > T::default() { x } else { x * slope };
         let input = io.inputs[0];
-        io.output.par_chunks_mut(PIECE).enumerate().for_each(|(i, output)| match input {
-            [] => output.iter_mut().for_each(|y| *y = rectify(*y)),
-            input => output.iter_mut().zip(&input[i * PIECE..]).for_each(|(y, x)| *y = rectify(*x)),
+        io.output.par_chunks_mut(PIECE).enumerate().for_each(move |(i, output)| match input {
+            [] => output.iter_mut().for_each(|y| *y = *y * steepness(*y, slope)),
+            input => output.iter_mut().zip(&input[i * PIECE..]).for_each(|(y, &x)| *y = x * steepness(x, slope)),
         });
     }
 
     fn backward(&self, io: Backward<'_, T>) {
         let slope = T::of(self.negative_slope);
         let Some(gradient) = &mut io.input_gradients[0] else { return };
-        let add = gradient.add;
-        gradient.data.par_chunks_mut(PIECE).enumerate().for_each(|(i, gradient)| {
+        let (add, input, output, from) = (gradient.add, io.inputs[0], io.output, io.output_gradient);
+        gradient.data.par_chunks_mut(PIECE).enumerate().for_each(move |(i, gradient)| {
             let at = i * PIECE;
-            if io.inputs[0].is_empty() {
-                for (g, y) in gradient.iter_mut().zip(&io.output[at..]) {
-                    *g = if *y > T::default() { *g } else { *g * slope };
-                }
+            if input.is_empty() {
+                gradient.iter_mut().zip(&output[at..]).for_each(|(g, &y)| *g = *g * steepness(y, slope));
+                return;
+            }
+            let pairs = gradient.iter_mut().zip(&input[at..]).zip(&from[at..]);
+            if add {
+                pairs.for_each(|((g, &x), &d)| *g += d * steepness(x, slope));
             } else {
-                for ((g, x), d) in gradient.iter_mut().zip(&io.inputs[0][at..]).zip(&io.output_gradient[at..]) {
-                    let d = if *x > T::default() { *d } else { *d * slope };
-                    *g = if add { *g + d } else { d };
-                }
+                pairs.for_each(|((g, &x), &d)| *g = d * steepness(x, slope));
             }
         });
     }
+}
+
+/// The factor of `x`. Chosen and multiplied rather than branched upon: half of all values are negative, in no order that
+/// a processor could foresee.
+#[inline(always)]
+pub(super) fn steepness<T: Real>(x: T, slope: T) -> T {
+    if x > T::default() { T::of(1.0) } else { slope }
 }
