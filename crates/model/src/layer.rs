@@ -156,6 +156,24 @@ pub struct Forward<'a, T: Real> {
     /// Whether numbers below zero become zero before they are written: a [rectifier](Layer::is_rectifier) joined the
     /// layer. For layers that [forget](Layer::forgets_output) their output alone.
     pub rectified: bool,
+    /// Factors and biases (empty: none) of the channels, from the [scale](Layer::is_scale) that joined the layer and is
+    /// applied before it writes. For layers that [take](Layer::takes_scale) one alone.
+    pub scaled: Option<[&'a [T]; 2]>,
+}
+
+/// What the backward pass of a layer reads and writes for the [scale](Layer::is_scale) that joined it.
+#[derive(Debug)]
+pub struct Scaled<'a, T> {
+    /// Factors of the channels.
+    pub factors: &'a [T],
+    /// Biases; empty when there are none.
+    pub bias: &'a [T],
+    /// Gradient of the factors, to be added to; empty when nobody needs it.
+    pub factor_gradient: &'a mut [T],
+    /// Gradient of the biases, likewise.
+    pub bias_gradient: &'a mut [T],
+    /// Whether a rectifier joined the scale.
+    pub rectified: bool,
 }
 
 /// Where the gradient of one input goes.
@@ -195,6 +213,8 @@ pub struct Backward<'a, T: Real> {
     pub memo: &'a mut Memo<T>,
     /// Working space.
     pub scratch: &'a mut Scratch<T>,
+    /// The scale that joined the layer in the forward pass.
+    pub scaled: Option<Scaled<'a, T>>,
 }
 
 impl<T: Real> Forward<'_, T> {
@@ -286,6 +306,16 @@ pub trait Layer: Float<f32> + Float<f64> + Debug + Send + Sync {
 
     /// Whether, in floating point, this is `max(x, 0)` and nothing else.
     fn is_rectifier(&self) -> bool {
+        false
+    }
+
+    /// Whether this is a factor and a bias for each channel, which may join a layer that [takes](Layer::takes_scale) it.
+    fn is_scale(&self) -> bool {
+        false
+    }
+
+    /// Whether it can [scale](Forward::scaled) what it writes; its backward pass then reads its input and not its output.
+    fn takes_scale(&self) -> bool {
         false
     }
 

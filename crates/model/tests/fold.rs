@@ -53,6 +53,7 @@ fn scores(net: &Net) -> Vec<f32> {
             scratch: &mut Scratch::default(),
             mode: Mode::Infer,
             rectified: false,
+            scaled: None,
         });
         outputs.push(output);
     }

@@ -58,6 +58,7 @@ fn check(layer: &impl Layer, input: [usize; 3], numbers: &mut Numbers) {
                 scratch: &mut scratch,
                 mode: Mode::Infer,
                 rectified,
+                scaled: None,
             });
             let wanted = images.chunks_exact(shape.len()).flat_map(|image| plain(&g, image, &weights, &bias));
             for (found, sum) in output.iter().zip(wanted) {

@@ -40,6 +40,7 @@ fn forward(
         scratch: &mut scratch,
         mode,
         rectified: false,
+        scaled: None,
     });
     (output, memo.places)
 }

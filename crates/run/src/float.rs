@@ -16,6 +16,7 @@ use crate::rounding::{Rounded, Rounding};
 #[derive(Debug)]
 pub struct Executor<T: Real = f32> {
     graph: Graph,
+    keep: Keep,
     plan: Plan,
     batch: usize,
     count: usize,
@@ -48,7 +49,7 @@ where
         net.verify()?;
         let graph = net.graph.clone();
         let input = graph.input()?;
-        let plan = Plan::new(&graph, keep);
+        let plan = Plan::new(&graph, keep, true);
         let count = graph.nodes().len();
         let mut executor = Self {
             output: graph.output(),
@@ -64,6 +65,7 @@ where
             shared: None,
             batch: batch.max(1),
             graph,
+            keep,
             plan,
             input,
         };
@@ -112,6 +114,9 @@ where
             rounds.then(|| Rounding::new(format, passes_all))
         };
         self.rounding = formats.iter().enumerate().map(of).collect();
+        // What is rounded before it is scaled must be written before.
+        self.plan = Plan::new(&self.graph, self.keep, false);
+        self.buffers = vec![Vec::new(); self.plan.lengths.len()];
         self.join();
     }
 
@@ -210,7 +215,7 @@ where
         let shape = self.graph.shape(id);
         let at = self.plan.buffer[id];
         let mut output = std::mem::take(&mut self.buffers[at]);
-        if node.inputs.first().is_some_and(|&input| self.rectified[input]) {
+        if node.inputs.first().is_some_and(|&input| self.rectified[input] || self.plan.scaled[input] == Some(id)) {
             self.round(id, &mut output[..n * shape.len()]);
             self.buffers[at] = output;
             return;
@@ -228,6 +233,8 @@ where
             })
             .collect();
         let parameters = &self.parameters[id];
+        let scale = self.plan.scaled[id];
+        let scaled = scale.map(|scale| &self.parameters[scale]).map(|p| [&p.weights[..], &p.bias[..]]);
         node.layer.forward(Forward {
             batch: self.whole,
             inputs: &inputs,
@@ -247,7 +254,8 @@ where
                     Mode::Train { seed, batch_statistics }
                 }
             },
-            rectified: self.rectified[id],
+            rectified: self.rectified[scale.unwrap_or(id)],
+            scaled,
         });
         self.round(id, &mut output[..n * shape.len()]);
         self.buffers[at] = output;
@@ -275,6 +283,7 @@ where
         Parts {
             graph: &self.graph,
             plan: &self.plan,
+            rectified: &self.rectified,
             count: self.count,
             whole: self.whole,
             buffers: &self.buffers,

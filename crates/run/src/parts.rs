@@ -27,6 +27,8 @@ pub struct Parts<'a, T: Real> {
     pub count: usize,
     /// Images of the last pass at all peers together.
     pub whole: usize,
+    /// For each node whether a rectifier joined it.
+    pub rectified: &'a [bool],
     /// Contents of the buffers of the plan.
     pub buffers: &'a [Vec<T>],
     /// Parameters of each node.

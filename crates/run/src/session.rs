@@ -269,6 +269,7 @@ impl Program {
             scratch,
             mode: Mode::Infer,
             rectified: false,
+            scaled: None,
         });
         &state.probabilities
     }

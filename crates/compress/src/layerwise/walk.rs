@@ -164,6 +164,7 @@ impl<'g> Walk<'g> {
                     scratch: &mut self.scratch,
                     mode: Mode::Infer,
                     rectified: false,
+                    scaled: None,
                 },
             );
         }

@@ -3,7 +3,7 @@
 use bytemuck::Pod;
 use rayon::prelude::*;
 use synapress_kernels::real::Real;
-use synapress_model::layer::{InputGradient, LANES, Lane, Memo, Scratch};
+use synapress_model::layer::{InputGradient, LANES, Lane, Memo, Scaled, Scratch};
 use synapress_model::{Backward, Float, Graph, Layer, NodeId, share};
 use synapress_peers::sum_in_order;
 use synapress_run::{Executor, Parameters, Parts, Plan, Rounded};
@@ -14,7 +14,9 @@ pub struct Gradients<T: Real> {
     /// Gradients of each node's weights and bias by the whole batch, also where it is shared out to peers; empty for nodes
     /// without parameters.
     pub parameters: Vec<Parameters<T>>,
+    /// Gradients of nodes' outputs that are known so far; buffers may be longer than what they hold.
     activations: Vec<Option<Vec<T>>>,
+    /// Buffers that hold nothing: never shortened, as growing again would clear them.
     spare: Vec<Vec<T>>,
 }
 
@@ -31,8 +33,9 @@ where
     /// Computes the gradients of the batch of the executor's last pass, which was one in training mode, from the
     /// gradients `(n, C, H, W)` of some nodes' outputs. Peers call it together.
     pub fn compute(&mut self, executor: &mut Executor<T>, from: Vec<(NodeId, Vec<T>)>) {
-        let Parts { graph, plan, count, whole, buffers, parameters, memos, scratch, rounded } = executor.parts();
-        let parts = Fixed { graph, plan, count, whole, buffers, parameters, rounded };
+        let Parts { graph, plan, rectified, count, whole, buffers, parameters, memos, scratch, rounded } =
+            executor.parts();
+        let parts = Fixed { graph, plan, rectified, count, whole, buffers, parameters, rounded };
         let count = parts.graph.nodes().len();
         if self.parameters.is_empty() {
             self.parameters = parts
@@ -77,9 +80,14 @@ where
     ) {
         let graph = parts.graph;
         let node = graph.node(id);
-        let activation = |i: NodeId| &parts.buffers[parts.plan.buffer[i]][..parts.count * graph.shape(i).len()];
+        if let Some(input) = parts.joined(id) {
+            self.activations[input] = Some(gradient);
+            return;
+        }
+        let len = |i: NodeId| parts.count * graph.shape(i).len();
+        let activation = |i: NodeId| &parts.buffers[parts.plan.buffer[i]][..len(i)];
         let in_place = parts.plan.in_place[id];
-        parts.rounded.pass(id, activation(id), &mut gradient);
+        parts.rounded.pass(id, activation(id), &mut gradient[..len(id)]);
         let input_shapes = graph.input_shapes(id);
         let inputs: Vec<&[T]> = node.inputs.iter().map(|&i| if in_place { &[] } else { activation(i) }).collect();
         let mut targets: Vec<Option<(Vec<T>, bool)>> = if in_place {
@@ -89,23 +97,41 @@ where
         };
         let mut input_gradients: Vec<Option<InputGradient<'_, T>>> = targets
             .iter_mut()
-            .map(|t| t.as_mut().map(|(data, add)| InputGradient { data: data.as_mut_slice(), add: *add }))
+            .zip(&node.inputs)
+            .map(|(t, &i)| t.as_mut().map(|(data, add)| InputGradient { data: &mut data[..len(i)], add: *add }))
             .collect();
-        let own = &mut self.parameters[id];
         let rates = &node.learning;
+        let mut scaled = None;
+        let own = match parts.plan.scaled[id] {
+            None => &mut self.parameters[id],
+            Some(scale) => {
+                let [own, of_scale] =
+                    self.parameters.get_disjoint_mut([id, scale]).expect("a layer is not its own scale");
+                let (rates, parameters) = (&graph.node(scale).learning, &parts.parameters[scale]);
+                scaled = Some(Scaled {
+                    factors: &parameters.weights,
+                    bias: &parameters.bias,
+                    factor_gradient: if rates.weights.learn == 0.0 { &mut [] } else { &mut of_scale.weights },
+                    bias_gradient: if rates.bias.learn == 0.0 { &mut [] } else { &mut of_scale.bias },
+                    rectified: parts.rectified[scale],
+                });
+                own
+            }
+        };
         node.layer.backward(Backward {
             batch: parts.whole,
             inputs: &inputs,
             input_shapes: &input_shapes,
             output: activation(id),
             output_shape: graph.shape(id),
-            output_gradient: &gradient,
+            output_gradient: if in_place { &[] } else { &gradient[..len(id)] },
             input_gradients: &mut input_gradients,
             weights: &parts.parameters[id].weights,
             weight_gradient: if rates.weights.learn == 0.0 { &mut [] } else { &mut own.weights },
             bias_gradient: if rates.bias.learn == 0.0 { &mut [] } else { &mut own.bias },
             memo: &mut memos[id],
             scratch,
+            scaled,
         });
         if scratch.peers.count() > 1 && node.layer.running_average().is_none() && !node.layer.sums_over_peers() {
             sum_lanes(parts, &mut own.weights, rates.weights.learn, scratch, |lane| &lane.weight_gradient);
@@ -116,7 +142,7 @@ where
             match &mut self.activations[i] {
                 // The node reads this input a second time.
                 Some(sum) => {
-                    sum.iter_mut().zip(&data).for_each(|(s, d)| *s += *d);
+                    sum[..len(i)].iter_mut().zip(&data).for_each(|(s, d)| *s += *d);
                     self.spare.push(data);
                 }
                 none => *none = Some(data),
@@ -136,10 +162,10 @@ where
             return Some((data, true));
         }
         let len = parts.count * parts.graph.shape(input).len();
-        let best = (0..self.spare.len())
-            .min_by_key(|&i| (self.spare[i].capacity() < len, self.spare[i].capacity().abs_diff(len)));
+        let best =
+            (0..self.spare.len()).min_by_key(|&i| (self.spare[i].len() < len, self.spare[i].len().abs_diff(len)));
         let mut data = best.map(|i| self.spare.swap_remove(i)).unwrap_or_default();
-        data.resize(len, T::default());
+        data.resize(len.max(data.len()), T::default());
         Some((data, false))
     }
 }
@@ -168,9 +194,20 @@ fn sum_lanes<T: Real + Pod>(
 struct Fixed<'a, T: Real> {
     graph: &'a Graph,
     plan: &'a Plan,
+    rectified: &'a [bool],
     count: usize,
     whole: usize,
     buffers: &'a [Vec<T>],
     parameters: &'a [Parameters<T>],
     rounded: Rounded<'a, T>,
+}
+
+impl<T: Real> Fixed<'_, T> {
+    /// The node that this one is a part of for the backward pass too, if it is: a scale that joined, or the rectifier of one.
+    fn joined(&self, id: NodeId) -> Option<NodeId> {
+        let &input = self.graph.node(id).inputs.first()?;
+        let is_scale = |id: NodeId, input: NodeId| self.plan.scaled[input] == Some(id);
+        let scaled = self.graph.node(input).inputs.first().is_some_and(|&before| is_scale(input, before));
+        (is_scale(id, input) || self.rectified[input] && scaled).then_some(input)
+    }
 }

@@ -64,6 +64,8 @@ fn build() -> Result<Net, Error> {
     let at = g.add("relu", Relu::default(), &[at])?;
     let at = g.add("pool", Pooling::average(2, 2, 0), &[at])?;
     let at = g.add("conv2", Convolution::square(5, 3, 1, 1), &[at])?;
+    let at = g.add("bn2", BatchNorm { moving_average_fraction: 0.9, ..BatchNorm::default() }, &[at])?;
+    let at = g.add("scale2", Scale { bias: false }, &[at])?;
     let at = g.add("drop", Dropout { ratio: 0.25 }, &[at])?;
     g.add("fc", InnerProduct { outputs: CLASSES, bias: true }, &[at])?;
     let mut net = Net { weights: vec![None; g.nodes().len()], graph: g, ..Net::default() };
@@ -71,7 +73,7 @@ fn build() -> Result<Net, Error> {
         let Some(shape) = net.graph.weight_shape(id) else { continue };
         let mut values = numbers(shape.len(), id);
         match net.graph.node(id).layer.kind().name {
-            "BatchNorm" => values[4..].fill(0.6),
+            "BatchNorm" => values[shape.dims[1]..].fill(0.6),
             "Scale" => values.iter_mut().for_each(|w| *w = 1.0 + 0.2 * *w),
             _ => values.iter_mut().step_by(3).for_each(|w| *w = 0.0),
         }
@@ -80,12 +82,12 @@ fn build() -> Result<Net, Error> {
     Ok(net)
 }
 
-/// The layers as they define themselves, on plain loops.
+/// The layers as they define themselves, each by itself.
 struct Oracle(Executor<f64>);
 
 impl Oracle {
     fn new(net: &Net) -> Self {
-        Self(Executor::new(net, BATCH, Keep::Train).expect("the network of the test is sound"))
+        Self(Executor::new(net, BATCH, Keep::All).expect("the network of the test is sound"))
     }
 
     fn scores(&mut self, mode: Mode) -> Vec<f64> {

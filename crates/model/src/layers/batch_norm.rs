@@ -11,10 +11,11 @@ use synapress_kernels::real::Real;
 use synapress_peers::Peers;
 
 use super::channels::{affine, channel_sums, each, lane_sums, pair_sums, scale_gradient, sums};
+use super::relu::{rectify, steepness};
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
-use crate::layer::{Backward, Float, Forward, Kind, Layer, Mode};
+use crate::layer::{Backward, Float, Forward, Kind, Layer, Mode, Scaled};
 use crate::linear::IntegerWeights;
 use crate::shape::Shape;
 use crate::share;
@@ -98,6 +99,60 @@ impl BatchNorm {
     }
 }
 
+/// A channel's line, scaled by the channel's factor and bias.
+fn scaled<T: Real>([factor, offset]: [T; 2], factors: &[T], bias: &[T], channel: usize) -> [T; 2] {
+    let (scale, bias) = (factors[channel], bias.get(channel).copied().unwrap_or_default());
+    [scale * factor, scale * offset + bias]
+}
+
+impl BatchNorm {
+    /// Gradients where a scale joined: two passes over the input and the gradient, where each layer by itself would take
+    /// five. `passes` makes of a gradient and the output it belongs to what is left of it before the rectifier.
+    fn backward_scaled<T: Real>(
+        &self,
+        io: Backward<'_, T>,
+        scale: Scaled<'_, T>,
+        passes: impl Fn(T, T) -> T + Copy + Sync,
+    ) {
+        let (shape, area, saved) = (io.output_shape, io.output_shape.area(), &io.memo.saved);
+        let (x, d) = (io.inputs[0], io.output_gradient);
+        let (mean, variance) = if saved.is_empty() { io.weights } else { &saved[..] }.split_at(shape.channels);
+        let lines = |c: usize| {
+            let line = self.line::<T>(mean[c], variance[c]);
+            (line, scaled(line, scale.factors, scale.bias, c))
+        };
+        let of = |at: Range<usize>| {
+            let ([factor, offset], [slope, start]) = lines(at.start / area % shape.channels);
+            pair_sums(&d[at.clone()], &x[at], |d, x| {
+                let d = passes(d, slope * x + start);
+                [d, d * (factor * x + offset)]
+            })
+        };
+        let [shared, along] = channel_sums(&*io.scratch.peers, shape, io.batch, io.images(), of);
+        let add = |to: &mut [T], sums: &[f64]| to.iter_mut().zip(sums).for_each(|(to, sum)| *to += T::of64(*sum));
+        add(scale.factor_gradient, &along);
+        add(scale.bias_gradient, &shared);
+        let Some(target) = &mut io.input_gradients[0] else { return };
+        // Stored statistics are moved by no input.
+        let count = if saved.is_empty() { f64::INFINITY } else { (io.batch * area) as f64 };
+        let add = target.add;
+        each(shape, target.data, |c, from, out| {
+            let ([factor, offset], [slope, start]) = lines(c);
+            let [shared, along] = [&shared, &along].map(|sums| T::of64(sums[c] / count));
+            let part = move |d: T, x: T| {
+                let d = passes(d, slope * x + start);
+                slope * (d - shared - (factor * x + offset) * along)
+            };
+            let pairs = out.iter_mut().zip(&d[from..]).zip(&x[from..]);
+            if add {
+                pairs.for_each(|((g, &d), &x)| *g += part(d, x));
+            } else {
+                pairs.for_each(|((g, &d), &x)| *g = part(d, x));
+            }
+        });
+    }
+}
+
 impl Layer for BatchNorm {
     fn kind(&self) -> &'static Kind {
         &KIND
@@ -127,6 +182,10 @@ impl Layer for BatchNorm {
         true
     }
 
+    fn takes_scale(&self) -> bool {
+        true
+    }
+
     fn running_average(&self) -> Option<f32> {
         Some(self.moving_average_fraction)
     }
@@ -152,10 +211,30 @@ impl<T: Real> Float<T> for BatchNorm {
             saved.extend(Self::statistics(&*io.scratch.peers, shape, io.batch, x));
         }
         let (mean, variance) = if saved.is_empty() { io.weights } else { &saved[..] }.split_at(shape.channels);
-        affine(shape, io.inputs[0], io.output, |c| self.line(mean[c], variance[c]), |y| y);
+        let line = |c: usize| self.line(mean[c], variance[c]);
+        match io.scaled {
+            None => affine(shape, io.inputs[0], io.output, line, |y| y),
+            Some([factors, bias]) => {
+                let line = |c: usize| scaled(line(c), factors, bias, c);
+                if io.rectified {
+                    affine(shape, io.inputs[0], io.output, line, rectify);
+                } else {
+                    affine(shape, io.inputs[0], io.output, line, |y| y);
+                }
+            }
+        }
     }
 
-    fn backward(&self, io: Backward<'_, T>) {
+    fn backward(&self, mut io: Backward<'_, T>) {
+        if let Some(scaled) = io.scaled.take() {
+            let none = T::default();
+            if scaled.rectified {
+                self.backward_scaled(io, scaled, move |d, y| d * steepness(y, none));
+            } else {
+                self.backward_scaled(io, scaled, |d, _| d);
+            }
+            return;
+        }
         let Some(target) = &mut io.input_gradients[0] else { return };
         let (shape, saved) = (io.output_shape, &io.memo.saved);
         let (mean, variance) = if saved.is_empty() { io.weights } else { &saved[..] }.split_at(shape.channels);
@@ -174,8 +253,8 @@ impl<T: Real> Float<T> for BatchNorm {
             .map(|sums| sums.into_iter().map(|sum| T::of64(sum / count)).collect::<Vec<_>>());
         let (gradient, add) = (io.output_gradient, target.add);
         each(shape, target.data, |c, from, out| {
-            let factor = factor(c);
-            let part = |d: T, y: T| factor * (d - shared[c] - y * along[c]);
+            let (factor, shared, along) = (factor(c), shared[c], along[c]);
+            let part = move |d: T, y: T| factor * (d - shared - y * along);
             let y = &y[from..][..out.len()];
             match gradient.get(from..from + out.len()) {
                 None => out.iter_mut().zip(y).for_each(|(g, &y)| *g = part(*g, y)),

@@ -79,6 +79,10 @@ impl Layer for Scale {
         true
     }
 
+    fn is_scale(&self) -> bool {
+        true
+    }
+
     fn verify_integer(
         &self,
         inputs: &[Fixed],

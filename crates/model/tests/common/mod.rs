@@ -146,6 +146,7 @@ where
         scratch: &mut scratch,
         mode,
         rectified: false,
+        scaled: None,
     });
     Run { output, memo, scratch }
 }
@@ -203,6 +204,7 @@ fn backward(case: &Case, data: &Data<f64>, loss: &[f64], ask: Ask) -> Gradients 
         bias_gradient: &mut bias_gradient,
         memo: &mut run.memo,
         scratch: &mut run.scratch,
+        scaled: None,
     });
     if ask == Ask::Add {
         for (after, before) in after.iter_mut().zip(&before) {

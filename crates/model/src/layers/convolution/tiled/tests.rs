@@ -34,6 +34,7 @@ fn passes(layer: &Convolution, input: Shape, batch: usize, images: &[f64], recti
             scratch: &mut scratch,
             mode: Mode::Infer,
             rectified,
+            scaled: None,
         });
         let gradient: Vec<f64> = out.iter().map(|y| y.sin()).collect();
         layer.backward(Backward {
@@ -49,6 +50,7 @@ fn passes(layer: &Convolution, input: Shape, batch: usize, images: &[f64], recti
             bias_gradient: &mut db,
             memo: &mut memo,
             scratch: &mut scratch,
+            scaled: None,
         });
     }
     [out, dx, dw, db]
