@@ -28,19 +28,27 @@ IMAGES = "--mean 125,123,114 --shift 4 --threads 2"
 TRAINING = "--batch 128 --learning-rate 0.1 --nesterov --decay 5e-4 --label-smoothing 0.1 --warmup 400 --checkpoint-every 200"
 
 
-def run(words):
-    """Seconds of the clock and of the processor that a command took."""
+def run(words, out):
+    """Seconds of the clock and of the processor that a command which writes `out` took, its interrupted runs included:
+    they are kept beside `out`."""
+    kept = out.with_suffix(".seconds.json")
+    earlier = json.loads(kept.read_text()) if kept.exists() else [0.0, 0.0]
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    subprocess.run([str(word) for word in words], check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return round(time.monotonic() - start, 1), round(spent, 1)
+    try:
+        subprocess.run([*(str(word) for word in words), "-o", str(out)], check=True)
+    finally:
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        took = [round(earlier[0] + time.monotonic() - start, 1), round(earlier[1] + spent, 1)]
+        kept.write_text(json.dumps(took))
+    kept.unlink()
+    return took
 
 
 def train(name, data, out):
     zoo, epochs, more = NETWORKS[name]
     settings = f"{IMAGES} {more} {TRAINING} --epochs {epochs} --test-interval {5 * 391}".split()
-    clock, spent = run([TARGET / "release/synapress", "train", f"zoo:{zoo}", *data, *settings, "-o", out])
+    clock, spent = run([TARGET / "release/synapress", "train", f"zoo:{zoo}", *data, *settings], out)
     figures = json.loads(out.with_suffix(".json").read_text())
     about = {"network": f"zoo:{zoo}", "data": data[1].name, "settings": " ".join(settings), "cpu": cpu()}
     about |= {"seconds": clock, "processor_seconds": spent, "images": figures["images"]}
@@ -50,7 +58,7 @@ def train(name, data, out):
 
 def compress(name, data, net, out):
     settings = [*IMAGES.split(), *NETWORKS[name][2].split(), "--recipe", HERE / f"{name}.toml"]
-    clock, spent = run([TARGET / "release/synapress", "compress", net, *data, *settings, "-o", out])
+    clock, spent = run([TARGET / "release/synapress", "compress", net, *data, *settings], out)
     figures = json.loads(out.with_suffix(".json").read_text())
     about = {"cpu": cpu(), "data": data[1].name, "seconds": clock, "processor_seconds": spent}
     (HERE / f"{name}.json").write_text(json.dumps(about | table(figures), indent=1) + "\n")
