@@ -1,15 +1,12 @@
 //! What every layer kind provides.
 
 use std::fmt::Debug;
-use std::sync::Arc;
-
-use synapress_kernels::real::Real;
-use synapress_peers::{Alone, Peers};
 
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
 use crate::linear::{IntegerWeights, Linear};
+use crate::pass::Float;
 use crate::shape::Shape;
 use crate::structure::Structure;
 use crate::weights::WeightShape;
@@ -28,215 +25,6 @@ pub struct Kind {
     /// Makes the layer from its attributes, which are those of Caffe and are also stored in a `.syn` file.
     /// Fails with [`ErrorKind::Attribute`] or [`ErrorKind::Unsupported`].
     pub read: fn(&Attributes) -> Result<Box<dyn Layer>, Error>,
-}
-
-/// Whether a pass may forget what a backward pass would need.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Inference.
-    Infer,
-    /// Training; the seed is this layer's own for this step (dropout).
-    Train {
-        /// Seed of this layer and step.
-        seed: u64,
-        /// Whether layers normalize by the statistics of the batch, not by those they have stored.
-        batch_statistics: bool,
-    },
-}
-
-/// What a layer keeps between passes, one for each node. Owned by whoever executes the network.
-#[derive(Debug)]
-pub struct Memo<T: Real> {
-    /// Packed weights; emptied whenever weights change.
-    pub packed: Vec<T::Packed>,
-    /// Packed transposed weights, for the gradient of the input; emptied likewise.
-    pub packed_transposed: Vec<T::Packed>,
-    /// Packed weights in another form, which a layer prefers for many images; emptied likewise.
-    pub tiled: Vec<T::Packed>,
-    /// The same, transposed; emptied likewise.
-    pub tiled_transposed: Vec<T::Packed>,
-    /// Numbers saved by the forward pass for the backward one.
-    pub saved: Vec<T>,
-    /// Places saved likewise (argmax of pooling).
-    pub places: Vec<u32>,
-}
-
-impl<T: Real> Default for Memo<T> {
-    fn default() -> Self {
-        Self {
-            packed: Vec::new(),
-            packed_transposed: Vec::new(),
-            tiled: Vec::new(),
-            tiled_transposed: Vec::new(),
-            saved: Vec::new(),
-            places: Vec::new(),
-        }
-    }
-}
-
-impl<T: Real> Memo<T> {
-    /// Forgets what was derived from the weights.
-    pub fn weights_changed(&mut self) {
-        self.packed.clear();
-        self.packed_transposed.clear();
-        self.tiled.clear();
-        self.tiled_transposed.clear();
-    }
-}
-
-/// What every layer may use during a pass: buffers, one set for each [lane](LANES) that is here, never shrunk, and those who
-/// compute with the other images of the batch.
-#[derive(Debug)]
-pub struct Scratch<T> {
-    /// One set of buffers for each lane.
-    pub lanes: Vec<Lane<T>>,
-    /// Who shares the lanes of a batch; this one has [its own](crate::share::own).
-    pub peers: Arc<dyn Peers>,
-}
-
-/// A batch is split into this many runs of images, whatever the number of threads: gradients of the runs are summed
-/// in order, so that a training step has the same bits on any machine of the same instruction set.
-pub const LANES: usize = 4;
-
-/// Buffers of one lane.
-#[derive(Clone, Debug, Default)]
-pub struct Lane<T> {
-    /// Patches as columns.
-    pub columns: Vec<T>,
-    /// A second matrix.
-    pub matrix: Vec<T>,
-    /// A third one.
-    pub other: Vec<T>,
-    /// Gradient of the weights by the lane's images: left there by backward passes for who adds up lanes of several peers.
-    pub weight_gradient: Vec<T>,
-    /// Weights, or their gradient, in another form.
-    pub transformed: Vec<T>,
-    /// Gradient of the bias likewise.
-    pub bias_gradient: Vec<T>,
-}
-
-impl<T: Default + Clone> Default for Scratch<T> {
-    fn default() -> Self {
-        Self { lanes: vec![Lane::default(); LANES], peers: Arc::new(Alone) }
-    }
-}
-
-/// The length-`n` front of a buffer, which grows if it must.
-pub fn front<T: Copy + Default>(buffer: &mut Vec<T>, n: usize) -> &mut [T] {
-    if buffer.len() < n {
-        buffer.resize(n, T::default());
-    }
-    &mut buffer[..n]
-}
-
-/// One forward pass of a layer over a batch.
-#[derive(Debug)]
-pub struct Forward<'a, T: Real> {
-    /// Number of images of the whole batch, by which it is split into lanes. Buffers hold the images that are
-    /// [here](crate::share::own): all of them unless there are peers.
-    pub batch: usize,
-    /// Each input, `(images, C, H, W)`. In place ([`Layer::in_place`]) the single input is empty and lies in `output`.
-    pub inputs: &'a [&'a [T]],
-    /// Shape of each input.
-    pub input_shapes: &'a [Shape],
-    /// The output, `(images, C, H, W)`.
-    pub output: &'a mut [T],
-    /// Its shape.
-    pub output_shape: Shape,
-    /// Weights, in the order of [`WeightShape::dims`]; empty when the kind has none.
-    pub weights: &'a [T],
-    /// Bias; empty when there is none.
-    pub bias: &'a [T],
-    /// What the layer keeps.
-    pub memo: &'a mut Memo<T>,
-    /// Working space.
-    pub scratch: &'a mut Scratch<T>,
-    /// Inference or training.
-    pub mode: Mode,
-    /// Whether numbers below zero become zero before they are written: a [rectifier](Layer::is_rectifier) joined the
-    /// layer. For layers that [forget](Layer::forgets_output) their output alone.
-    pub rectified: bool,
-    /// Factors and biases (empty: none) of the channels, from the [scale](Layer::is_scale) that joined the layer and is
-    /// applied before it writes. For layers that [take](Layer::takes_scale) one alone.
-    pub scaled: Option<[&'a [T]; 2]>,
-}
-
-/// What the backward pass of a layer reads and writes for the [scale](Layer::is_scale) that joined it.
-#[derive(Debug)]
-pub struct Scaled<'a, T> {
-    /// Factors of the channels.
-    pub factors: &'a [T],
-    /// Biases; empty when there are none.
-    pub bias: &'a [T],
-    /// Gradient of the factors, to be added to; empty when nobody needs it.
-    pub factor_gradient: &'a mut [T],
-    /// Gradient of the biases, likewise.
-    pub bias_gradient: &'a mut [T],
-    /// Whether a rectifier joined the scale.
-    pub rectified: bool,
-}
-
-/// Where the gradient of one input goes.
-#[derive(Debug)]
-pub struct InputGradient<'a, T> {
-    /// `(images, C, H, W)`, as the input.
-    pub data: &'a mut [T],
-    /// Add to what is there (another reader has written already) instead of overwriting it.
-    pub add: bool,
-}
-
-/// One backward pass of a layer over a batch; the forward pass in [`Mode::Train`] came before.
-#[derive(Debug)]
-pub struct Backward<'a, T: Real> {
-    /// Number of images of the whole batch, as of the forward pass.
-    pub batch: usize,
-    /// Each input; empty if the layer ran in place.
-    pub inputs: &'a [&'a [T]],
-    /// Shape of each input.
-    pub input_shapes: &'a [Shape],
-    /// The output.
-    pub output: &'a [T],
-    /// Its shape.
-    pub output_shape: Shape,
-    /// Gradient of the loss by the output. In place it is empty and lies in `input_gradients[0].data`, to be changed
-    /// there.
-    pub output_gradient: &'a [T],
-    /// For each input where its gradient goes; `None` where nobody needs it.
-    pub input_gradients: &'a mut [Option<InputGradient<'a, T>>],
-    /// Weights.
-    pub weights: &'a [T],
-    /// Gradient of the weights, to be added to; empty when nobody needs it.
-    pub weight_gradient: &'a mut [T],
-    /// Gradient of the bias, to be added to; empty when nobody needs it.
-    pub bias_gradient: &'a mut [T],
-    /// What the layer kept.
-    pub memo: &'a mut Memo<T>,
-    /// Working space.
-    pub scratch: &'a mut Scratch<T>,
-    /// The scale that joined the layer in the forward pass.
-    pub scaled: Option<Scaled<'a, T>>,
-}
-
-impl<T: Real> Forward<'_, T> {
-    /// Number of images that are here.
-    pub fn images(&self) -> usize {
-        self.output.len() / self.output_shape.len()
-    }
-}
-
-impl<T: Real> Backward<'_, T> {
-    /// Number of images that are here.
-    pub fn images(&self) -> usize {
-        self.output.len() / self.output_shape.len()
-    }
-}
-
-/// Float execution of a layer, in `f32` or, to check gradients, in `f64`.
-pub trait Float<T: Real> {
-    /// Computes the output of a batch.
-    fn forward(&self, io: Forward<'_, T>);
-    /// Computes the gradients of a batch.
-    fn backward(&self, io: Backward<'_, T>);
 }
 
 /// One image through a layer in integers.
@@ -292,14 +80,14 @@ pub trait Layer: Float<f32> + Float<f64> + Debug + Send + Sync {
         true
     }
 
-    /// Whether its weights are running averages of what it [saves](Memo::saved) of each batch in training: the share of the
-    /// past that is kept from batch to batch.
+    /// Whether its weights are running averages of what it [saves](crate::pass::Memo::saved) of each batch in training:
+    /// the share of the past that is kept from batch to batch.
     fn running_average(&self) -> Option<f32> {
         None
     }
 
     /// Whether its backward pass gives the parameters' gradients of the whole batch where it is shared out to peers. Of
-    /// other layers these are of the images here, and each [lane](Lane)'s is left there to be added up.
+    /// other layers these are of the images here, and each [lane](crate::pass::Lane)'s is left there to be added up.
     fn sums_over_peers(&self) -> bool {
         false
     }
@@ -309,18 +97,20 @@ pub trait Layer: Float<f32> + Float<f64> + Debug + Send + Sync {
         false
     }
 
-    /// Whether this is a factor and a bias for each channel, which may join a layer that [takes](Layer::takes_scale) it.
+    /// Whether this is a factor and a bias for each channel, which may join a layer that [takes](Layer::takes_scale)
+    /// it.
     fn is_scale(&self) -> bool {
         false
     }
 
-    /// Whether it can [scale](Forward::scaled) what it writes; its backward pass then reads its input and not its output.
+    /// Whether it can [scale](crate::pass::Forward::scaled) what it writes; its backward pass then reads its input and
+    /// not its output.
     fn takes_scale(&self) -> bool {
         false
     }
 
-    /// Whether its backward pass does not read its output, so that another layer may overwrite that; such a layer can also
-    /// [rectify](Forward::rectified) what it writes.
+    /// Whether its backward pass does not read its output, so that another layer may overwrite that; such a layer can
+    /// also [rectify](crate::pass::Forward::rectified) what it writes.
     fn forgets_output(&self) -> bool {
         false
     }

@@ -9,7 +9,7 @@ use synapress_kernels::real::Real;
 use synapress_peers::{Peers, gather};
 
 use crate::error::{Error, ErrorKind};
-use crate::layer::LANES;
+use crate::pass::LANES;
 
 /// Lanes of each of the peers.
 fn lanes_of(peers: &dyn Peers) -> usize {

@@ -4,8 +4,8 @@ mod common;
 
 use common::Numbers;
 use synapress_model::fold::fold_batch_norm;
-use synapress_model::layer::{Memo, Scratch};
 use synapress_model::layers::{BatchNorm, Convolution, Eltwise, Flatten, InnerProduct, Input, Operation, Relu, Scale};
+use synapress_model::pass::{Memo, Scratch};
 use synapress_model::{ErrorKind, Forward, Graph, Mode, Net, NodeId, Shape, Weights};
 
 /// Weights by seed for every layer; positive ones for statistics and factors.

@@ -5,9 +5,9 @@ mod common;
 
 use common::Numbers;
 use synapress_kernels::columns::Window;
-use synapress_model::layer::{Memo, Scratch};
 use synapress_model::layers::{Convolution, InnerProduct};
 use synapress_model::linear::Linear;
+use synapress_model::pass::{Memo, Scratch};
 use synapress_model::{Forward, Layer, Mode, Shape};
 
 /// The sums of one image, one multiplication at a time.

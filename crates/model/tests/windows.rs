@@ -5,8 +5,8 @@ mod common;
 
 use common::Numbers;
 use synapress_model::attributes::Attributes;
-use synapress_model::layer::{Memo, Scratch};
 use synapress_model::layers::{Concat, Dropout, Lrn, Method, Pooling, Softmax, by_caffe_name, by_name};
+use synapress_model::pass::{Memo, Scratch};
 use synapress_model::{Error, ErrorKind, Fixed, Float, Forward, IntegerForward, Layer, Mode, Shape};
 
 const BATCH: usize = 2;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use synapress_kernels::real::Real;
-use synapress_model::layer::{Memo, Scratch};
+use synapress_model::pass::{Memo, Scratch};
 use synapress_model::{Error, ErrorKind, Fixed, Float, Forward, Graph, Layer, Mode, Net, NodeId, Shape, share};
 use synapress_peers::Peers;
 

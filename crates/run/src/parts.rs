@@ -2,7 +2,7 @@
 
 use synapress_kernels::real::Real;
 use synapress_model::Graph;
-use synapress_model::layer::{Memo, Scratch};
+use synapress_model::pass::{Memo, Scratch};
 
 use crate::plan::Plan;
 use crate::rounding::Rounded;

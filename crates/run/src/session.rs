@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use synapress_kernels::blocked::{Buffer, Team, image};
 use synapress_kernels::integer::Kernel;
-use synapress_model::layer::{Memo, Scratch};
+use synapress_model::pass::{Memo, Scratch};
 use synapress_model::{Error, ErrorKind, Fixed, Forward, Graph, Mode, Net, NodeId, Shape, Source};
 
 pub use definition::definition;

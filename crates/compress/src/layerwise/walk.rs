@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use synapress_model::layer::{Memo, Scratch};
+use synapress_model::pass::{Memo, Scratch};
 use synapress_model::{Float, Forward, Graph, Layer, Mode, NodeId, Weights};
 
 /// Images of one pass of a layer.

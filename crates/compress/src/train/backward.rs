@@ -3,7 +3,7 @@
 use bytemuck::Pod;
 use rayon::prelude::*;
 use synapress_kernels::real::Real;
-use synapress_model::layer::{InputGradient, LANES, Lane, Memo, Scaled, Scratch};
+use synapress_model::pass::{InputGradient, LANES, Lane, Memo, Scaled, Scratch};
 use synapress_model::{Backward, Float, Graph, Layer, NodeId, share};
 use synapress_peers::sum_in_order;
 use synapress_run::{Executor, Parameters, Parts, Plan, Rounded};

@@ -1,7 +1,7 @@
 //! Training through the integers: what is computed with is what the integers are, and they get better.
 
-use synapress_model::layer::Mode;
 use synapress_model::layers::{BatchNorm, Convolution, InnerProduct, Input, Pooling, Relu, Scale};
+use synapress_model::pass::Mode;
 use synapress_model::{Form, Graph, Net, Shape, Weights};
 use synapress_run::{Executor, Keep, Session};
 

@@ -7,7 +7,8 @@ use synapress_kernels::scalar::{round_shift, saturate};
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
-use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer};
+use crate::layer::{IntegerForward, Kind, Layer};
+use crate::pass::{Backward, Float, Forward};
 use crate::shape::Shape;
 use crate::structure::Structure;
 

@@ -5,7 +5,8 @@ use synapress_kernels::real::Real;
 
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
-use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer, Mode};
+use crate::layer::{IntegerForward, Kind, Layer};
+use crate::pass::{Backward, Float, Forward, Mode};
 use crate::shape::Shape;
 use crate::share;
 

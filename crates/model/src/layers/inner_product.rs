@@ -8,8 +8,9 @@ use super::relu::rectify;
 use crate::attributes::Attributes;
 use crate::error::Error;
 use crate::fixed::Fixed;
-use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer};
+use crate::layer::{IntegerForward, Kind, Layer};
 use crate::linear::{IntegerWeights, Linear};
+use crate::pass::{Backward, Float, Forward};
 use crate::shape::Shape;
 use crate::share;
 use crate::weights::WeightShape;
@@ -128,7 +129,7 @@ impl<T: Real> Float<T> for InnerProduct {
     fn forward(&self, io: Forward<'_, T>) {
         let (n, k, m) = (io.images(), io.input_shapes[0].len(), self.outputs);
         let input = io.inputs[0];
-        let product = crate::layer::front(&mut io.scratch.lanes[0].matrix, m * n);
+        let product = crate::pass::front(&mut io.scratch.lanes[0].matrix, m * n);
         // The product is outputs x images; images come first in the result.
         product.par_chunks_mut(ROWS * n).zip(io.weights.par_chunks(ROWS * k)).enumerate().for_each(|(i, (out, w))| {
             let rows = w.len() / k;

@@ -4,7 +4,8 @@ use synapress_kernels::real::Real;
 
 use crate::attributes::Attributes;
 use crate::error::Error;
-use crate::layer::{Backward, Float, Forward, Kind, Layer};
+use crate::layer::{Kind, Layer};
+use crate::pass::{Backward, Float, Forward};
 use crate::shape::Shape;
 
 pub(super) const KIND: Kind = Kind {

@@ -9,8 +9,9 @@ use synapress_kernels::wide::{self, Work};
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
-use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, LANES, Lane, Layer, Mode, front};
+use crate::layer::{IntegerForward, Kind, Layer};
 use crate::linear::IntegerWeights;
+use crate::pass::{Backward, Float, Forward, LANES, Lane, Mode, front};
 use crate::shape::Shape;
 use crate::structure::Structure;
 

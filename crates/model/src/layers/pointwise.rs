@@ -9,7 +9,8 @@ use synapress_kernels::real::Real;
 
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
-use crate::layer::{Backward, Forward, IntegerForward};
+use crate::layer::IntegerForward;
+use crate::pass::{Backward, Forward};
 
 /// Values in one piece of work.
 const PIECE: usize = 1 << 13;

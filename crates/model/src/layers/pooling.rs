@@ -9,7 +9,8 @@ use synapress_kernels::wide;
 use super::windows::{Axis, Largest, LargestAndPlaces, LargestCodes, Means, spread};
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
-use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer, Mode};
+use crate::layer::{IntegerForward, Kind, Layer};
+use crate::pass::{Backward, Float, Forward, Mode};
 use crate::shape::Shape;
 use crate::structure::Structure;
 

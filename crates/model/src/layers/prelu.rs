@@ -10,8 +10,9 @@ use super::channels::{channel_sums, each, pair_sums};
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
-use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer, Mode};
+use crate::layer::{IntegerForward, Kind, Layer};
 use crate::linear::IntegerWeights;
+use crate::pass::{Backward, Float, Forward, Mode};
 use crate::shape::Shape;
 use crate::weights::WeightShape;
 

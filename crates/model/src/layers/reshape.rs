@@ -5,7 +5,8 @@ use synapress_kernels::real::Real;
 use super::view;
 use crate::attributes::{Attributes, Value};
 use crate::error::{Error, ErrorKind};
-use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer};
+use crate::layer::{IntegerForward, Kind, Layer};
+use crate::pass::{Backward, Float, Forward};
 use crate::shape::Shape;
 
 pub(super) const KIND: Kind = Kind {

@@ -6,8 +6,9 @@ use super::pointwise;
 use crate::attributes::Attributes;
 use crate::error::Error;
 use crate::fixed::Fixed;
-use crate::layer::{Backward, Float, Forward, IntegerForward, Kind, Layer};
+use crate::layer::{IntegerForward, Kind, Layer};
 use crate::linear::IntegerWeights;
+use crate::pass::{Backward, Float, Forward};
 use crate::shape::Shape;
 
 pub(super) const KIND: Kind = Kind {

@@ -4,7 +4,8 @@ use synapress_kernels::real::Real;
 use synapress_kernels::scalar::{round_shift, saturate};
 
 use crate::error::Error;
-use crate::layer::{Backward, Forward, IntegerForward};
+use crate::layer::IntegerForward;
+use crate::pass::{Backward, Forward};
 
 /// Copies the input unless it lies in place already.
 pub(super) fn forward<T: Real>(io: Forward<'_, T>) {

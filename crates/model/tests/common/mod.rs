@@ -8,7 +8,7 @@
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 use synapress_kernels::real::Real;
-use synapress_model::layer::{InputGradient, Memo, Scratch};
+use synapress_model::pass::{InputGradient, Memo, Scratch};
 use synapress_model::{Backward, Float, Forward, Layer, Mode, Shape, WeightShape};
 
 /// Images of a batch.

@@ -5,8 +5,8 @@ use std::ops::Range;
 use synapress_kernels::columns::gather_rows;
 use synapress_kernels::integer::{Finish, Kernel, Layout, Weights, interleave, none_negative};
 use synapress_model::Fixed;
-use synapress_model::layer::front;
 use synapress_model::linear::{IntegerWeights, Linear};
+use synapress_model::pass::front;
 
 /// A layer's weighted sums, arranged for a kernel.
 #[derive(Debug)]

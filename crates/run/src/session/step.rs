@@ -4,9 +4,9 @@ use synapress_kernels::blocked::pooling::{Windows, largest, means};
 use synapress_kernels::blocked::{Buffer, Cell, Normalization, Place, Stage, Team};
 use synapress_kernels::integer::Kernel;
 use synapress_kernels::scalar::round_shift;
-use synapress_model::layer::front;
 use synapress_model::layers::multiplier;
 use synapress_model::linear::IntegerWeights;
+use synapress_model::pass::front;
 use synapress_model::{Error, Fixed, Graph, IntegerForward, NodeId, Shape};
 
 use super::late::Late;

@@ -8,9 +8,9 @@ use synapress_kernels::real::{Left, Mat, Real};
 
 use super::Convolution;
 use super::tiled::Tiling;
-use crate::layer::{Backward, Float, Forward, LANES, Lane, front};
 use crate::layers::relu::rectify;
 use crate::linear::Linear;
+use crate::pass::{Backward, Float, Forward, LANES, Lane, front};
 
 /// Images are processed so many at a time that a matrix has at least this many columns: small feature maps would
 /// leave the GEMM's width unused.

@@ -11,8 +11,8 @@ use synapress_kernels::real::{Left, Mat, Real};
 use synapress_kernels::winograd::{Place, Planes, Tiles};
 
 use super::float::{add_lanes, bias_of, sum};
-use crate::layer::{Backward, Forward, LANES, Lane, front};
 use crate::linear::Linear;
+use crate::pass::{Backward, Forward, LANES, Lane, front};
 
 /// Matrices of inputs and of products should stay near the processor from their making to their use: so many elements
 /// at most, where that leaves enough columns for the GEMM's width.

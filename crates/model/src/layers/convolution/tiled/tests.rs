@@ -1,8 +1,8 @@
 //! Tiles against columns, in double precision.
 
 use super::*;
-use crate::layer::{Float, InputGradient, Memo, Mode, Scratch};
 use crate::layers::Convolution;
+use crate::pass::{Float, InputGradient, Memo, Mode, Scratch};
 use crate::shape::Shape;
 
 fn numbers(n: usize, seed: usize) -> Vec<f64> {
