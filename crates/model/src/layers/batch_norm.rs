@@ -11,7 +11,7 @@ use synapress_kernels::real::Real;
 use synapress_peers::Peers;
 
 use super::channels::{affine, channel_sums, each, lane_sums, pair_sums, scale_gradient, sums};
-use super::relu::{rectify, steepness};
+use super::relu::kept;
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
@@ -108,15 +108,10 @@ fn scaled<T: Real>([factor, offset]: [T; 2], factors: &[T], bias: &[T], channel:
 
 impl BatchNorm {
     /// Gradients where a scale joined: two passes over the input and the gradient, where each layer by itself would take
-    /// five. `passes` makes of a gradient and the output it belongs to what is left of it before the rectifier.
-    fn backward_scaled<T: Real>(
-        &self,
-        io: Backward<'_, T>,
-        scale: Scaled<'_, T>,
-        passes: impl Fn(T, T) -> T + Copy + Sync,
-    ) {
+    /// five.
+    fn backward_scaled<T: Real>(&self, io: Backward<'_, T>, scale: Scaled<'_, T>) {
         let (shape, area, saved) = (io.output_shape, io.output_shape.area(), &io.memo.saved);
-        let (x, d) = (io.inputs[0], io.output_gradient);
+        let (x, d, rectified) = (io.inputs[0], io.output_gradient, scale.rectified);
         let (mean, variance) = if saved.is_empty() { io.weights } else { &saved[..] }.split_at(shape.channels);
         let lines = |c: usize| {
             let line = self.line::<T>(mean[c], variance[c]);
@@ -125,7 +120,7 @@ impl BatchNorm {
         let of = |at: Range<usize>| {
             let ([factor, offset], [slope, start]) = lines(at.start / area % shape.channels);
             pair_sums(&d[at.clone()], &x[at], |d, x| {
-                let d = passes(d, slope * x + start);
+                let d = d * kept(slope * x + start, rectified);
                 [d, d * (factor * x + offset)]
             })
         };
@@ -141,7 +136,7 @@ impl BatchNorm {
             let ([factor, offset], [slope, start]) = lines(c);
             let [shared, along] = [&shared, &along].map(|sums| T::of64(sums[c] / count));
             let part = move |d: T, x: T| {
-                let d = passes(d, slope * x + start);
+                let d = d * kept(slope * x + start, rectified);
                 slope * (d - shared - (factor * x + offset) * along)
             };
             let pairs = out.iter_mut().zip(&d[from..]).zip(&x[from..]);
@@ -212,29 +207,16 @@ impl<T: Real> Float<T> for BatchNorm {
             saved.extend(Self::statistics(&*io.scratch.peers, shape, io.batch, x));
         }
         let (mean, variance) = if saved.is_empty() { io.weights } else { &saved[..] }.split_at(shape.channels);
-        let line = |c: usize| self.line(mean[c], variance[c]);
-        match io.scaled {
-            None => affine(shape, io.inputs[0], io.output, line, |y| y),
-            Some([factors, bias]) => {
-                let line = |c: usize| scaled(line(c), factors, bias, c);
-                if io.rectified {
-                    affine(shape, io.inputs[0], io.output, line, rectify);
-                } else {
-                    affine(shape, io.inputs[0], io.output, line, |y| y);
-                }
-            }
-        }
+        let line = |c: usize| match io.scaled {
+            None => self.line(mean[c], variance[c]),
+            Some([factors, bias]) => scaled(self.line(mean[c], variance[c]), factors, bias, c),
+        };
+        affine(shape, io.inputs[0], io.output, line, io.rectified);
     }
 
     fn backward(&self, mut io: Backward<'_, T>) {
         if let Some(scaled) = io.scaled.take() {
-            let none = T::default();
-            if scaled.rectified {
-                self.backward_scaled(io, scaled, move |d, y| d * steepness(y, none));
-            } else {
-                self.backward_scaled(io, scaled, |d, _| d);
-            }
-            return;
+            return self.backward_scaled(io, scaled);
         }
         let Some(target) = &mut io.input_gradients[0] else { return };
         let (shape, saved) = (io.output_shape, &io.memo.saved);

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use synapress_kernels::real::Real;
 use synapress_peers::Peers;
 
+use super::relu::kept;
 use crate::shape::Shape;
 use crate::share;
 
@@ -55,14 +56,15 @@ fn add([a, b]: [f64; 2], [x, y]: [f64; 2]) -> [f64; 2] {
     [a + x, b + y]
 }
 
-/// What `then` makes of `factor * x + offset`, both by channel; over `output` itself when `input` is empty.
+/// `factor * x + offset`, both by channel, `rectified` or not; over `output` itself when `input` is empty.
 pub(super) fn affine<T: Real>(
     shape: Shape,
     input: &[T],
     output: &mut [T],
     line: impl Fn(usize) -> [T; 2] + Sync,
-    then: impl Fn(T) -> T + Sync,
+    rectified: bool,
 ) {
+    let then = move |y: T| y * kept(y, rectified);
     each(shape, output, |channel, from, out| {
         let [factor, offset] = line(channel);
         match input.get(from..from + out.len()) {

@@ -86,6 +86,13 @@ pub(super) fn rectify<T: Real>(x: T) -> T {
     if x > T::default() { x } else { x * T::default() }
 }
 
+/// The factor that a rectifier, where there is one, puts on `y` and its gradient. A number rather than two functions, so
+/// that the passes over memory which it is part of are compiled once.
+#[inline(always)]
+pub(super) fn kept<T: Real>(y: T, rectified: bool) -> T {
+    if (y > T::default()) | !rectified { T::of(1.0) } else { T::default() }
+}
+
 impl<T: Real> Float<T> for Relu {
     fn forward(&self, io: Forward<'_, T>) {
         let slope = T::of(self.negative_slope);
@@ -119,6 +126,6 @@ impl<T: Real> Float<T> for Relu {
 /// The factor of `x`. Chosen and multiplied rather than branched upon: half of all values are negative, in no order that
 /// a processor could foresee.
 #[inline(always)]
-pub(super) fn steepness<T: Real>(x: T, slope: T) -> T {
+fn steepness<T: Real>(x: T, slope: T) -> T {
     if x > T::default() { T::of(1.0) } else { slope }
 }

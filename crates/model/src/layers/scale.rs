@@ -7,7 +7,6 @@ use synapress_kernels::real::Real;
 use synapress_kernels::scalar::{round_shift, saturate};
 
 use super::channels::{affine, channel_sums, pair_sums, scale_gradient};
-use super::relu::rectify;
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
@@ -118,11 +117,7 @@ impl<T: Real> Float<T> for Scale {
         }
         let (factors, bias) = (io.weights, io.bias);
         let line = |c: usize| [factors[c], bias.get(c).copied().unwrap_or_default()];
-        if io.rectified {
-            affine(io.output_shape, io.inputs[0], io.output, line, rectify);
-        } else {
-            affine(io.output_shape, io.inputs[0], io.output, line, |y| y);
-        }
+        affine(io.output_shape, io.inputs[0], io.output, line, io.rectified);
     }
 
     fn backward(&self, io: Backward<'_, T>) {
