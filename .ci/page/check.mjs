@@ -83,7 +83,9 @@ const plain = await host();
 /** Opens the page of a host, and waits for its networks. */
 async function open(url) {
   await browser.send("Page.navigate", { url });
-  await browser.until(`location.href === ${JSON.stringify(url)} && document.documentElement.dataset.ready !== undefined`, 120);
+  // A page that has only begun has no element yet.
+  const ready = "document.documentElement?.dataset.ready !== undefined";
+  await browser.until(`location.href === ${JSON.stringify(url)} && ${ready}`, 120);
 }
 
 try {
