@@ -103,6 +103,9 @@ where
     /// Unless there is a format for each node.
     pub fn round_outputs(&mut self, formats: &[Fixed]) {
         assert_eq!(formats.len(), self.graph.nodes().len(), "a format for each node");
+        // What is rounded before it is scaled must be written before.
+        self.plan = Plan::new(&self.graph, self.keep, false);
+        self.buffers = vec![Vec::new(); self.plan.lengths.len()];
         let of = |(id, &format): (NodeId, &Fixed)| {
             let node = self.graph.node(id);
             let done = self.plan.in_place[id] && format == formats[node.inputs[0]];
@@ -114,9 +117,6 @@ where
             rounds.then(|| Rounding::new(format, passes_all))
         };
         self.rounding = formats.iter().enumerate().map(of).collect();
-        // What is rounded before it is scaled must be written before.
-        self.plan = Plan::new(&self.graph, self.keep, false);
-        self.buffers = vec![Vec::new(); self.plan.lengths.len()];
         self.join();
     }
 

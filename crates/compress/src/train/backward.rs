@@ -4,7 +4,7 @@ use bytemuck::Pod;
 use rayon::prelude::*;
 use synapress_kernels::real::Real;
 use synapress_model::pass::{InputGradient, LANES, Lane, Memo, Scaled, Scratch};
-use synapress_model::{Backward, Float, Graph, Layer, NodeId, share};
+use synapress_model::{Backward, Float, Graph, Layer, NodeId, Rate, share};
 use synapress_peers::sum_in_order;
 use synapress_run::{Executor, Parameters, Parts, Plan, Rounded};
 
@@ -111,8 +111,8 @@ where
                 scaled = Some(Scaled {
                     factors: &parameters.weights,
                     bias: &parameters.bias,
-                    factor_gradient: if rates.weights.learn == 0.0 { &mut [] } else { &mut of_scale.weights },
-                    bias_gradient: if rates.bias.learn == 0.0 { &mut [] } else { &mut of_scale.bias },
+                    factor_gradient: wanted_by(rates.weights, &mut of_scale.weights),
+                    bias_gradient: wanted_by(rates.bias, &mut of_scale.bias),
                     rectified: parts.rectified[scale],
                 });
                 own
@@ -127,8 +127,8 @@ where
             output_gradient: if in_place { &[] } else { &gradient[..len(id)] },
             input_gradients: &mut input_gradients,
             weights: &parts.parameters[id].weights,
-            weight_gradient: if rates.weights.learn == 0.0 { &mut [] } else { &mut own.weights },
-            bias_gradient: if rates.bias.learn == 0.0 { &mut [] } else { &mut own.bias },
+            weight_gradient: wanted_by(rates.weights, &mut own.weights),
+            bias_gradient: wanted_by(rates.bias, &mut own.bias),
             memo: &mut memos[id],
             scratch,
             scaled,
@@ -168,6 +168,11 @@ where
         data.resize(len.max(data.len()), T::default());
         Some((data, false))
     }
+}
+
+/// A gradient, or nothing where the numbers do not learn.
+fn wanted_by<T>(rate: Rate, gradient: &mut [T]) -> &mut [T] {
+    if rate.learn == 0.0 { &mut [] } else { gradient }
 }
 
 /// Replaces a gradient of the images here by that of all peers' images, lanes added up in the order of the whole batch.

@@ -10,7 +10,7 @@ use std::ops::Range;
 use synapress_kernels::real::Real;
 use synapress_peers::Peers;
 
-use super::channels::{affine, channel_sums, each, lane_sums, pair_sums, scale_gradient, sums};
+use super::channels::{add_sums, affine, channel_sums, each, lane_sums, line, pair_sums, scale_gradient, sums};
 use super::relu::kept;
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
@@ -100,9 +100,15 @@ impl BatchNorm {
     }
 }
 
+/// Means and variances that a pass normalizes by: those of the batch if it saved any, or else the stored ones.
+fn moments<'a, T>(saved: &'a [T], stored: &'a [T]) -> (&'a [T], &'a [T]) {
+    let both = if saved.is_empty() { stored } else { saved };
+    both.split_at(both.len() / 2)
+}
+
 /// A channel's line, scaled by the channel's factor and bias.
 fn scaled<T: Real>([factor, offset]: [T; 2], factors: &[T], bias: &[T], channel: usize) -> [T; 2] {
-    let (scale, bias) = (factors[channel], bias.get(channel).copied().unwrap_or_default());
+    let [scale, bias] = line(factors, bias, channel);
     [scale * factor, scale * offset + bias]
 }
 
@@ -112,7 +118,7 @@ impl BatchNorm {
     fn backward_scaled<T: Real>(&self, io: Backward<'_, T>, scale: Scaled<'_, T>) {
         let (shape, area, saved) = (io.output_shape, io.output_shape.area(), &io.memo.saved);
         let (x, d, rectified) = (io.inputs[0], io.output_gradient, scale.rectified);
-        let (mean, variance) = if saved.is_empty() { io.weights } else { &saved[..] }.split_at(shape.channels);
+        let (mean, variance) = moments(saved, io.weights);
         let lines = |c: usize| {
             let line = self.line::<T>(mean[c], variance[c]);
             (line, scaled(line, scale.factors, scale.bias, c))
@@ -125,9 +131,8 @@ impl BatchNorm {
             })
         };
         let [shared, along] = channel_sums(&*io.scratch.peers, shape, io.batch, io.images(), of);
-        let add = |to: &mut [T], sums: &[f64]| to.iter_mut().zip(sums).for_each(|(to, sum)| *to += T::of64(*sum));
-        add(scale.factor_gradient, &along);
-        add(scale.bias_gradient, &shared);
+        add_sums(scale.factor_gradient, &along);
+        add_sums(scale.bias_gradient, &shared);
         let Some(target) = &mut io.input_gradients[0] else { return };
         // Stored statistics are moved by no input.
         let count = if saved.is_empty() { f64::INFINITY } else { (io.batch * area) as f64 };
@@ -206,7 +211,7 @@ impl<T: Real> Float<T> for BatchNorm {
             let x = if io.inputs[0].is_empty() { &*io.output } else { io.inputs[0] };
             saved.extend(Self::statistics(&*io.scratch.peers, shape, io.batch, x));
         }
-        let (mean, variance) = if saved.is_empty() { io.weights } else { &saved[..] }.split_at(shape.channels);
+        let (mean, variance) = moments(saved, io.weights);
         let line = |c: usize| match io.scaled {
             None => self.line(mean[c], variance[c]),
             Some([factors, bias]) => scaled(self.line(mean[c], variance[c]), factors, bias, c),
@@ -220,7 +225,7 @@ impl<T: Real> Float<T> for BatchNorm {
         }
         let Some(target) = &mut io.input_gradients[0] else { return };
         let (shape, saved) = (io.output_shape, &io.memo.saved);
-        let (mean, variance) = if saved.is_empty() { io.weights } else { &saved[..] }.split_at(shape.channels);
+        let (mean, variance) = moments(saved, io.weights);
         let factor = |c| self.line::<T>(mean[c], variance[c])[0];
         if saved.is_empty() {
             scale_gradient(shape, io.output_gradient, target.data, target.add, factor);

@@ -74,6 +74,16 @@ pub(super) fn affine<T: Real>(
     });
 }
 
+/// The line that a channel's factor and bias are; no biases are zeros.
+pub(super) fn line<T: Real>(factors: &[T], bias: &[T], channel: usize) -> [T; 2] {
+    [factors[channel], bias.get(channel).copied().unwrap_or_default()]
+}
+
+/// Adds the sums of channels to a gradient; to none where it is empty.
+pub(super) fn add_sums<T: Real>(gradient: &mut [T], sums: &[f64]) {
+    gradient.iter_mut().zip(sums).for_each(|(g, sum)| *g += T::of64(*sum));
+}
+
 /// The gradient multiplied by a factor of its channel: written to `target`, or added; in place when `gradient` is
 /// empty.
 pub(super) fn scale_gradient<T: Real>(

@@ -90,7 +90,7 @@ pub(super) fn rectify<T: Real>(x: T) -> T {
 /// that the passes over memory which it is part of are compiled once.
 #[inline(always)]
 pub(super) fn kept<T: Real>(y: T, rectified: bool) -> T {
-    if (y > T::default()) | !rectified { T::of(1.0) } else { T::default() }
+    steepness(y, T::of(if rectified { 0.0 } else { 1.0 }))
 }
 
 impl<T: Real> Float<T> for Relu {

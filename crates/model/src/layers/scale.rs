@@ -6,7 +6,7 @@ use std::ops::Range;
 use synapress_kernels::real::Real;
 use synapress_kernels::scalar::{round_shift, saturate};
 
-use super::channels::{affine, channel_sums, pair_sums, scale_gradient};
+use super::channels::{add_sums, affine, channel_sums, line, pair_sums, scale_gradient};
 use crate::attributes::Attributes;
 use crate::error::{Error, ErrorKind};
 use crate::fixed::Fixed;
@@ -116,8 +116,7 @@ impl<T: Real> Float<T> for Scale {
             io.memo.saved.extend_from_slice(io.output);
         }
         let (factors, bias) = (io.weights, io.bias);
-        let line = |c: usize| [factors[c], bias.get(c).copied().unwrap_or_default()];
-        affine(io.output_shape, io.inputs[0], io.output, line, io.rectified);
+        affine(io.output_shape, io.inputs[0], io.output, |c| line(factors, bias, c), io.rectified);
     }
 
     fn backward(&self, io: Backward<'_, T>) {
@@ -132,9 +131,8 @@ impl<T: Real> Float<T> for Scale {
             let of = |d, x| [d * x, d];
             let of = |at: Range<usize>| pair_sums(&gradient[at.clone()], &input[at], of);
             let [factors, bias] = channel_sums(&*io.scratch.peers, shape, io.batch, io.images(), of);
-            let add = |to: &mut [T], sums: Vec<f64>| to.iter_mut().zip(sums).for_each(|(to, sum)| *to += T::of64(sum));
-            add(io.weight_gradient, factors);
-            add(io.bias_gradient, bias);
+            add_sums(io.weight_gradient, &factors);
+            add_sums(io.bias_gradient, &bias);
         }
         if let Some(target) = &mut io.input_gradients[0] {
             scale_gradient(shape, io.output_gradient, target.data, target.add, |c| io.weights[c]);
