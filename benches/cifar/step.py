@@ -4,8 +4,8 @@
 
 CIFAR10_TRAIN is what `train --data` takes. Synapress' step is the time of a run of 64 steps less that of 24, over 40, on as
 many images as 20 steps take: they are decoded once, by both, and shifted and mirrored in every step, which PyTorch's, of
-random images, is spared. Prints medians over rounds and ratios, and writes the raw figures to `benches/cifar/steps.csv`.
-PyTorch is left out where it is not installed.
+random images, is spared. Prints medians over rounds and ratios, and writes the raw figures to `benches/cifar/steps.csv`,
+beside those of other processors. PyTorch is left out where it is not installed.
 """
 
 import csv
@@ -61,8 +61,11 @@ def main():
         for peer in peers:
             load = os.getloadavg()[0]
             rows += [(cpu(), who, round_, f"{s:.4f}", f"{load:.2f}") for who, s in peer().items()]
-    with (HERE / "steps.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("cpu", "who", "round", "seconds_a_step", "load"), *rows])
+    path = HERE / "steps.csv"
+    with path.open(newline="") as file:
+        header, *earlier = csv.reader(file)
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *(row for row in earlier if row[0] != cpu()), *rows])
     middle = {who: statistics.median(float(r[3]) for r in rows if r[1] == who) for who in dict.fromkeys(r[1] for r in rows)}
     for who, s in middle.items():
         print(f"{who}: {s:.3f} s a step, {s / middle['synapress']:.2f} of Synapress', {s * 391 / 60:.1f} min for 50,000 images")

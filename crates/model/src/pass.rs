@@ -21,17 +21,43 @@ pub enum Mode {
     },
 }
 
+/// Matrices derived from the weights. When weights change these keep their memory: who asks the system for as much in
+/// every step of training waits for it.
+#[derive(Debug)]
+pub struct Derived<P> {
+    matrices: Vec<P>,
+    stale: bool,
+}
+
+impl<P> Default for Derived<P> {
+    fn default() -> Self {
+        Self { matrices: Vec::new(), stale: true }
+    }
+}
+
+impl<P> Derived<P> {
+    /// The matrices of the weights as they are. If weights have changed, or it is the first time, `derive` makes them, in
+    /// the memory of the earlier ones that it is handed.
+    pub fn get(&mut self, derive: impl FnOnce(Vec<P>) -> Vec<P>) -> &[P] {
+        if self.stale {
+            self.matrices = derive(std::mem::take(&mut self.matrices));
+            self.stale = false;
+        }
+        &self.matrices
+    }
+}
+
 /// What a layer keeps between passes, one for each node. Owned by whoever executes the network.
 #[derive(Debug)]
 pub struct Memo<T: Real> {
-    /// Packed weights; emptied whenever weights change.
-    pub packed: Vec<T::Packed>,
-    /// Packed transposed weights, for the gradient of the input; emptied likewise.
-    pub packed_transposed: Vec<T::Packed>,
-    /// Packed weights in another form, which a layer prefers for many images; emptied likewise.
-    pub tiled: Vec<T::Packed>,
-    /// The same, transposed; emptied likewise.
-    pub tiled_transposed: Vec<T::Packed>,
+    /// Packed weights.
+    pub packed: Derived<T::Packed>,
+    /// Packed transposed weights, for the gradient of the input.
+    pub packed_transposed: Derived<T::Packed>,
+    /// Packed weights in another form, which a layer prefers for many images.
+    pub tiled: Derived<T::Packed>,
+    /// The same, transposed.
+    pub tiled_transposed: Derived<T::Packed>,
     /// Numbers saved by the forward pass for the backward one.
     pub saved: Vec<T>,
     /// Places saved likewise (argmax of pooling).
@@ -41,10 +67,10 @@ pub struct Memo<T: Real> {
 impl<T: Real> Default for Memo<T> {
     fn default() -> Self {
         Self {
-            packed: Vec::new(),
-            packed_transposed: Vec::new(),
-            tiled: Vec::new(),
-            tiled_transposed: Vec::new(),
+            packed: Derived::default(),
+            packed_transposed: Derived::default(),
+            tiled: Derived::default(),
+            tiled_transposed: Derived::default(),
             saved: Vec::new(),
             places: Vec::new(),
         }
@@ -52,12 +78,12 @@ impl<T: Real> Default for Memo<T> {
 }
 
 impl<T: Real> Memo<T> {
-    /// Forgets what was derived from the weights.
+    /// What was derived from the weights is to be derived anew.
     pub fn weights_changed(&mut self) {
-        self.packed.clear();
-        self.packed_transposed.clear();
-        self.tiled.clear();
-        self.tiled_transposed.clear();
+        let Self { packed, packed_transposed, tiled, tiled_transposed, .. } = self;
+        for derived in [packed, packed_transposed, tiled, tiled_transposed] {
+            derived.stale = true;
+        }
     }
 }
 
@@ -216,4 +242,28 @@ pub trait Float<T: Real> {
     fn forward(&self, io: Forward<'_, T>);
     /// Computes the gradients of a batch.
     fn backward(&self, io: Backward<'_, T>);
+}
+
+#[cfg(test)]
+mod tests {
+    use synapress_kernels::real::Mat;
+
+    use super::*;
+
+    #[test]
+    fn what_is_derived_is_kept_until_weights_change_and_then_handed_over() {
+        let mut memo = Memo::<f64>::default();
+        let matrix = |value: f64| f64::pack(Mat::new(&[value], 1, 1), None);
+        memo.packed.get(|earlier| {
+            assert!(earlier.is_empty());
+            vec![matrix(1.0)]
+        });
+        assert_eq!(memo.packed.get(|_| unreachable!("weights are the same")).len(), 1);
+        memo.weights_changed();
+        let now = memo.packed.get(|earlier| {
+            assert_eq!(earlier.len(), 1, "whose memory may be used");
+            vec![matrix(2.0), matrix(3.0)]
+        });
+        assert_eq!(now.len(), 2);
+    }
 }

@@ -141,7 +141,7 @@ impl<T: Real> Float<T> for InnerProduct {
                     }
                 }
             } else {
-                let packed = T::pack(Mat::new(w, rows, k));
+                let packed = T::pack(Mat::new(w, rows, k), None);
                 T::gemm(Left::Packed(&packed), Mat::new(input, n, k).transposed(), out, false, bias);
             }
         });
@@ -161,7 +161,7 @@ impl<T: Real> Float<T> for InnerProduct {
             // What peers read and what they are told is less than their gradients of the weights.
             let whole = share::rows(peers, io.batch, m, io.output_gradient);
             if !io.weight_gradient.is_empty() {
-                let packed = T::pack(Mat::new(&whole, io.batch, m).transposed());
+                let packed = T::pack(Mat::new(&whole, io.batch, m).transposed(), None);
                 let inputs = share::rows(peers, io.batch, k, io.inputs[0]);
                 T::gemm(Left::Packed(&packed), Mat::new(&inputs, io.batch, k), io.weight_gradient, true, None);
             }
@@ -173,7 +173,7 @@ impl<T: Real> Float<T> for InnerProduct {
         }
         if let Some(target) = &mut io.input_gradients[0] {
             // Packed, because a single row would take a path whose blocks depend on the number of threads.
-            let packed = T::pack(gradient);
+            let packed = T::pack(gradient, None);
             T::gemm(Left::Packed(&packed), Mat::new(io.weights, m, k), target.data, target.add, None);
         }
     }

@@ -82,10 +82,11 @@ fn side_by_side<T: Copy>(images: &[T], len: usize, from: usize, rows: usize, are
     }
 }
 
-fn pack<T: Real>(g: &Linear, weights: &[T], transposed: bool) -> Vec<T::Packed> {
+fn pack<T: Real>(g: &Linear, weights: &[T], transposed: bool, earlier: Vec<T::Packed>) -> Vec<T::Packed> {
+    let mut earlier = earlier.into_iter();
     let (rows, taps) = (g.output.channels / g.groups, g.taps());
     let matrices = weights.chunks_exact(rows * taps).map(|w| Mat::new(w, rows, taps));
-    matrices.map(|m| T::pack(if transposed { m.transposed() } else { m })).collect()
+    matrices.map(|m| T::pack(if transposed { m.transposed() } else { m }, earlier.next())).collect()
 }
 
 /// Outputs of some images.
@@ -279,10 +280,8 @@ impl<T: Real> Float<T> for Convolution {
             return tiling.forward(&g, io);
         }
         let cut = Cut::new(&g, io.batch);
-        if io.memo.packed.is_empty() {
-            io.memo.packed = pack(&g, io.weights, false);
-        }
-        let (packed, bias, rectified) = (&io.memo.packed, io.bias, io.rectified);
+        let packed = io.memo.packed.get(|earlier| pack(&g, io.weights, false, earlier));
+        let (bias, rectified) = (io.bias, io.rectified);
         if let (1, Some(runs)) = (io.batch, runs(&g)) {
             forward_one(&g, runs, io.inputs[0], io.output, packed, bias, rectified, &mut io.scratch.lanes);
             return;
@@ -306,10 +305,10 @@ impl<T: Real> Float<T> for Convolution {
         let cut = Cut::new(&g, io.batch);
         let wanted = [!io.weight_gradient.is_empty(), !io.bias_gradient.is_empty()];
         let mut target = io.input_gradients[0].take();
-        if target.is_some() && io.memo.packed_transposed.is_empty() {
-            io.memo.packed_transposed = pack(&g, io.weights, true);
-        }
-        let packed = &io.memo.packed_transposed;
+        let packed = match target {
+            Some(_) => io.memo.packed_transposed.get(|earlier| pack(&g, io.weights, true, earlier)),
+            None => &[],
+        };
         let add = target.as_ref().is_some_and(|t| t.add);
         let (step, lane_input) = (cut.together, cut.lane * g.input.len());
         let gradients: Vec<Option<&mut [T]>> = match &mut target {

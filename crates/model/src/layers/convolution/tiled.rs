@@ -57,26 +57,35 @@ impl Tiling {
         (0..down).step_by(rows).map(move |y| y..(y + rows).min(down))
     }
 
-    /// Weights of each group, element by element, packed for products. Each lane transforms a part of them.
-    fn pack<T: Real>(&self, weights: &[T], transposed: bool, lanes: &mut [Lane<T>]) -> Vec<T::Packed> {
+    /// Weights of each group, element by element, packed for products in the memory of earlier ones. Each lane
+    /// transforms a part of them.
+    fn pack<T: Real>(
+        &self,
+        weights: &[T],
+        transposed: bool,
+        lanes: &mut [Lane<T>],
+        earlier: Vec<T::Packed>,
+    ) -> Vec<T::Packed> {
         let ([inputs, outputs], elements) = (self.channels, self.tiles.elements());
         let n = inputs * outputs;
         let part = Tiles::columns(n.div_ceil(lanes.len()));
+        let mut earlier: Vec<_> = earlier.into_iter().map(Some).collect();
+        earlier.resize_with(weights.len() / (n * 9) * elements, || None);
         let mut packed = Vec::new();
-        for weights in weights.chunks_exact(n * 9) {
+        for (weights, earlier) in weights.chunks_exact(n * 9).zip(earlier.chunks_exact_mut(elements)) {
             lanes.par_iter_mut().zip(weights.par_chunks(part * 9)).for_each(|(lane, weights)| {
                 self.tiles.weights(weights, front(&mut lane.transformed, elements * part), part);
             });
             let lanes = &*lanes;
-            let pack = |whole: &mut Vec<T>, element: usize| {
+            let pack = |whole: &mut Vec<T>, (element, earlier): (usize, &mut Option<T::Packed>)| {
                 whole.clear();
                 for (lane, weights) in lanes.iter().zip(weights.chunks(part * 9)) {
                     whole.extend_from_slice(&lane.transformed[element * part..][..weights.len() / 9]);
                 }
                 let matrix = Mat::new(whole, outputs, inputs);
-                T::pack(if transposed { matrix.transposed() } else { matrix })
+                T::pack(if transposed { matrix.transposed() } else { matrix }, earlier.take())
             };
-            packed.par_extend((0..elements).into_par_iter().map_init(Vec::new, pack));
+            packed.par_extend(earlier.par_iter_mut().enumerate().map_init(Vec::new, pack));
         }
         packed
     }
@@ -188,10 +197,8 @@ impl Tiling {
     }
 
     pub(super) fn forward<T: Real>(&self, g: &Linear, io: Forward<'_, T>) {
-        if io.memo.tiled.is_empty() {
-            io.memo.tiled = self.pack(io.weights, false, &mut io.scratch.lanes);
-        }
-        let shared = Shared { packed: &io.memo.tiled, bias: io.bias, rectified: io.rectified };
+        let packed = io.memo.tiled.get(|earlier| self.pack(io.weights, false, &mut io.scratch.lanes, earlier));
+        let shared = Shared { packed, bias: io.bias, rectified: io.rectified };
         let lanes = io.scratch.lanes.iter_mut();
         let outputs = io.output.chunks_mut(self.lane * g.output.len());
         let work: Vec<_> = lanes.zip(outputs).zip(io.inputs[0].chunks(self.lane * g.input.len())).collect();
@@ -206,10 +213,11 @@ impl Tiling {
     pub(super) fn backward<T: Real>(&self, g: &Linear, io: Backward<'_, T>) {
         let wanted = [!io.weight_gradient.is_empty(), !io.bias_gradient.is_empty()];
         let mut target = io.input_gradients[0].take();
-        if target.is_some() && io.memo.tiled_transposed.is_empty() {
-            io.memo.tiled_transposed = self.pack(io.weights, true, &mut io.scratch.lanes);
-        }
-        let packed = &io.memo.tiled_transposed;
+        let tiled = &mut io.memo.tiled_transposed;
+        let packed = match target {
+            Some(_) => tiled.get(|earlier| self.pack(io.weights, true, &mut io.scratch.lanes, earlier)),
+            None => &[],
+        };
         let (inputs, outputs) = (self.lane * g.input.len(), self.lane * g.output.len());
         let add = target.as_ref().is_some_and(|t| t.add);
         let gradients: Vec<Option<&mut [T]>> = match &mut target {

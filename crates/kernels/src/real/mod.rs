@@ -1,10 +1,16 @@
 //! The two float types layers are written for, and their matrix product.
 
+mod double;
+
+use std::alloc::Layout;
+use std::cell::Cell;
 use std::fmt::Debug;
+use std::mem::ManuallyDrop;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedAMatrix};
 use rten_tensor::Matrix;
+use rten_tensor::storage::Alloc;
 
 /// A matrix seen through strides: element `(r, c)` is `data[r * row_stride + c * column_stride]`.
 #[derive(Clone, Copy, Debug)]
@@ -91,8 +97,8 @@ pub trait Real:
         if other > self { other } else { self }
     }
 
-    /// Rearranges a left operand for repeated products.
-    fn pack(a: Mat<'_, Self>) -> Self::Packed;
+    /// Rearranges a left operand for repeated products, in the memory of an earlier one where that is enough.
+    fn pack(a: Mat<'_, Self>, earlier: Option<Self::Packed>) -> Self::Packed;
 
     /// `c = a b`, or `c += a b` when `add`; then, unless `add`, `bias[r]` is added to row `r`.
     /// `c` is row-major without gaps, `rows(a)` by `columns(b)`. The result does not depend on the number of threads.
@@ -140,8 +146,9 @@ impl Real for f32 {
         f32::floor(self)
     }
 
-    fn pack(a: Mat<'_, f32>) -> PackedA {
-        PackedA(executor().prepack_a(view(&a)))
+    fn pack(a: Mat<'_, f32>, earlier: Option<PackedA>) -> PackedA {
+        let memory = earlier.map(|p| p.0.into_vec()).unwrap_or_default();
+        PackedA(executor().prepack_a_in(Reuse(Cell::new(memory)), view(&a)))
     }
 
     fn gemm(a: Left<'_, f32>, b: Mat<'_, f32>, c: &mut [f32], add: bool, bias: Option<&[f32]>) {
@@ -158,80 +165,33 @@ impl Real for f32 {
     }
 }
 
+/// Memory to be given to one matrix.
+struct Reuse(Cell<Vec<u32>>);
+
+impl Alloc for Reuse {
+    #[allow(unsafe_code)]
+    fn alloc<T>(&self, capacity: usize) -> Vec<T> {
+        let memory = self.0.take();
+        if Layout::new::<T>() != Layout::new::<u32>() || memory.capacity() < capacity {
+            return Vec::with_capacity(capacity);
+        }
+        let mut memory = ManuallyDrop::new(memory);
+        // Safety: the elements have the layout of those the memory was allocated for, it is given away once, and none of
+        // what is there counts as an element.
+        unsafe { Vec::from_raw_parts(memory.as_mut_ptr().cast(), 0, memory.capacity()) }
+    }
+
+    fn dealloc<T>(&self, memory: Vec<T>) {
+        drop(memory);
+    }
+}
+
 /// A packed left operand of `f32` products.
 pub struct PackedA(PackedAMatrix<f32>);
 
 impl Debug for PackedA {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("PackedA")
-    }
-}
-
-/// A packed left operand of `f64` products: a plain copy.
-#[derive(Debug)]
-pub struct Copied {
-    data: Vec<f64>,
-    rows: usize,
-    columns: usize,
-}
-
-impl Real for f64 {
-    type Packed = Copied;
-
-    fn of(value: f32) -> Self {
-        f64::from(value)
-    }
-    fn of64(value: f64) -> Self {
-        value
-    }
-    fn to64(self) -> f64 {
-        self
-    }
-    fn exp(self) -> Self {
-        f64::exp(self)
-    }
-    fn ln(self) -> Self {
-        f64::ln(self)
-    }
-    fn sqrt(self) -> Self {
-        f64::sqrt(self)
-    }
-    fn tanh(self) -> Self {
-        f64::tanh(self)
-    }
-    fn powf(self, exponent: Self) -> Self {
-        f64::powf(self, exponent)
-    }
-    fn floor(self) -> Self {
-        f64::floor(self)
-    }
-
-    fn pack(a: Mat<'_, f64>) -> Copied {
-        let mut data = Vec::with_capacity(a.rows * a.columns);
-        for r in 0..a.rows {
-            data.extend((0..a.columns).map(|c| a.data[r * a.row_stride + c * a.column_stride]));
-        }
-        Copied { data, rows: a.rows, columns: a.columns }
-    }
-
-    fn gemm(a: Left<'_, f64>, b: Mat<'_, f64>, c: &mut [f64], add: bool, bias: Option<&[f64]>) {
-        let a = match a {
-            Left::Plain(m) => m,
-            Left::Packed(p) => Mat::new(&p.data, p.rows, p.columns),
-        };
-        assert_eq!(a.columns, b.rows);
-        assert_eq!(c.len(), a.rows * b.columns);
-        for r in 0..a.rows {
-            for column in 0..b.columns {
-                let mut sum = 0.0;
-                for k in 0..a.columns {
-                    sum += a.data[r * a.row_stride + k * a.column_stride]
-                        * b.data[k * b.row_stride + column * b.column_stride];
-                }
-                let out = &mut c[r * b.columns + column];
-                *out = if add { *out + sum } else { sum + bias.map_or(0.0, |b| b[r]) };
-            }
-        }
     }
 }
 
@@ -256,7 +216,7 @@ mod tests {
                 };
                 let mut c = vec![0.5f32; m * n];
                 let mut c64 = vec![0.5f64; m * n];
-                let packed = f32::pack(Mat::new(&a, m, k));
+                let packed = f32::pack(Mat::new(&a, m, k), None);
                 f32::gemm(Left::Packed(&packed), bm, &mut c, add, Some(&bias));
                 f64::gemm(Left::Plain(Mat::new(&a64, m, k)), bm64, &mut c64, add, Some(&bias64));
                 for (x, y) in c.iter().zip(&c64) {
@@ -264,5 +224,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn packing_in_the_memory_of_an_earlier_matrix_changes_nothing() {
+        let number = |i: usize| ((i * 7919 % 257) as f32 - 128.0) / 64.0;
+        let values: Vec<f32> = (0..130 * 300).map(number).collect();
+        let product = |packed: &PackedA, m: usize, k: usize| {
+            let mut c = vec![0.0; m * 9];
+            f32::gemm(Left::Packed(packed), Mat::new(&values, k, 9), &mut c, false, None);
+            c
+        };
+        let (m, k) = (64, 70);
+        let matrix = Mat::new(&values[5..], m, k);
+        let fresh = product(&f32::pack(matrix, None), m, k);
+        for (rows, columns) in [(3, 4), (m, k), (130, 300)] {
+            let earlier = f32::pack(Mat::new(&values, rows, columns), None);
+            assert_eq!(product(&f32::pack(matrix, Some(earlier)), m, k), fresh, "after {rows}x{columns}");
+        }
+        let packed = f32::pack(matrix, None).0.into_vec();
+        let memory = packed.as_ptr();
+        let again = executor().prepack_a_in(Reuse(Cell::new(packed)), view(&matrix)).into_vec();
+        assert_eq!(again.as_ptr(), memory, "the memory is used again");
     }
 }
