@@ -1,5 +1,6 @@
-"""What benchmarks of whole compressions share: one run of `synapress compress`, and its loss as text."""
+"""What benchmarks share: the program, the processor's name, tables of raw figures, one run of `synapress compress`."""
 
+import csv
 import json
 import os
 import subprocess
@@ -22,6 +23,17 @@ def cpu():
     """The processor's name."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def keep(path, head, rows):
+    """Writes raw figures, the processor's name first in each row, in place of earlier ones of this processor: those of
+    other processors stay."""
+    earlier = []
+    if path.exists():
+        with path.open(newline="") as file:
+            earlier = [row for row in list(csv.reader(file))[1:] if row[0] != cpu()]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([head, *earlier, *([cpu(), *row] for row in rows)])
 
 
 def build():

@@ -8,7 +8,6 @@ random images, is spared. Prints medians over rounds and ratios, and writes the 
 beside those of other processors. PyTorch is left out where it is not installed.
 """
 
-import csv
 import importlib.util
 import os
 import re
@@ -21,7 +20,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from compress import ROOT, TARGET, TUNED, cpu  # noqa: E402
+from compress import TARGET, TUNED, build, keep  # noqa: E402
 
 SETTINGS = "--mean 125,123,114 --shift 4 --batch 128 --learning-rate 0.05 --nesterov --label-smoothing 0.1 --threads 2 --limit 2560"
 
@@ -50,7 +49,7 @@ def pytorch():
 
 def main():
     data, rounds = Path(sys.argv[1]).resolve(), int((sys.argv + ["3"])[2])
-    subprocess.run(["cargo", "build", "--release", "-q", "-p", "synapress"], check=True, cwd=ROOT)
+    build()
     peers = [lambda: synapress(data)]
     if importlib.util.find_spec("torch"):
         peers.append(pytorch)
@@ -60,13 +59,9 @@ def main():
     for round_ in range(rounds):
         for peer in peers:
             load = os.getloadavg()[0]
-            rows += [(cpu(), who, round_, f"{s:.4f}", f"{load:.2f}") for who, s in peer().items()]
-    path = HERE / "steps.csv"
-    with path.open(newline="") as file:
-        header, *earlier = csv.reader(file)
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([header, *(row for row in earlier if row[0] != cpu()), *rows])
-    middle = {who: statistics.median(float(r[3]) for r in rows if r[1] == who) for who in dict.fromkeys(r[1] for r in rows)}
+            rows += [(who, round_, f"{s:.4f}", f"{load:.2f}") for who, s in peer().items()]
+    keep(HERE / "steps.csv", ["cpu", "who", "round", "seconds_a_step", "load"], rows)
+    middle = {who: statistics.median(float(r[2]) for r in rows if r[0] == who) for who in dict.fromkeys(r[0] for r in rows)}
     for who, s in middle.items():
         print(f"{who}: {s:.3f} s a step, {s / middle['synapress']:.2f} of Synapress', {s * 391 / 60:.1f} min for 50,000 images")
 

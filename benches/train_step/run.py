@@ -6,10 +6,9 @@ that a step can take on this machine.
 The least time is a step's arithmetic over the speed of a large square product by our own kernel, measured in the same
 run. PyTorch is an optional dependency of this benchmark alone (`pip install torch numpy`) and skipped where it is
 absent; it runs as installed and with its allocator tuned (glibc told to keep freed memory). Prints medians over rounds
-and ratios, and appends the raw figures to `benches/train_step/results.csv`.
+and ratios, and writes the raw figures to `benches/train_step/results.csv`, beside those of other processors.
 """
 
-import csv
 import importlib.util
 import os
 import statistics
@@ -19,7 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from compress import ROOT, TARGET, TUNED, cpu  # noqa: E402
+from compress import ROOT, TARGET, TUNED, keep  # noqa: E402
 
 
 def output(command, **env):
@@ -50,15 +49,8 @@ def main():
         print(f"a step: {own['gflop']:.1f} GFLOP; a large product: {own['gemm']:.1f} GFLOP/s")
         for name, env in contenders.items():
             figures[name].append(float(output(theirs, **env)[-1]))
-    path = HERE / "results.csv"
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if new:
-            writer.writerow(["cpu", "contender", "round", "seconds_per_step"])
-        for name, values in figures.items():
-            for i, value in enumerate(values):
-                writer.writerow([cpu(), name, i, value])
+    rows = [(name, i, value) for name, values in figures.items() for i, value in enumerate(values)]
+    keep(HERE / "results.csv", ["cpu", "contender", "round", "seconds_per_step"], rows)
     own = statistics.median(figures["synapress"])
     print(f"{'':28}{'median s':>10}{'min':>8}{'max':>8}{'ratio':>8}")
     for name, values in figures.items():
